@@ -1,0 +1,112 @@
+"""Every way to say no: a code, the HTTP status it becomes, and a sentence that says what is wrong
+and what to do.
+
+`check` and the edges raise `Refused(code, …)`; the doors turn it into their own shape. A refusal
+leaves no trace.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSALS: Final[dict[str, tuple[int, str]]] = {
+    # not there, or not for you: one answer, so that nothing leaks
+    "not_found": (404, "Record not found"),
+    "no_such_page": (404, "There is nothing at this address."),
+    # who are you
+    "token_missing": (401, "This method requires an authenticated user"),
+    "token_invalid": (401, "The access token is invalid"),
+    "scope_missing": (403, "This action is outside the authorized scopes: it needs {scope}."),
+    "account_needed": (422, "This method requires an authenticated user; this token is an app's."),
+    "log_in_failed": (401, "Name or password is wrong."),
+    "csrf": (403, "This form is too old or came from elsewhere. Go back, reload the page and send it again."),
+    "forbidden": (403, "You may not do this: it needs the role {role}."),
+    # names and accounts
+    "name_malformed": (422, "A name has 1 to {limit} letters a-z, digits or _; “{name}” has not."),
+    "name_reserved": (422, "The name “{name}” is reserved. Choose another."),
+    "name_taken": (422, "The name “{name}” is taken. Choose another."),
+    "name_look_alike": (422, "The name “{name}” looks like the taken name “{other}”. Choose another."),
+    "email_malformed": (422, "This is not an e-mail address: {email}."),
+    "email_taken": (422, "Another account has this e-mail address."),
+    "password_short": (422, "A password has at least {limit} characters."),
+    "password_long": (422, "A password has at most {limit} characters."),
+    "agreement_needed": (422, "To sign up you have to agree to the rules (agreement)."),
+    "registrations_closed": (403, "This server does not take registrations."),
+    # texts
+    "text_empty": (422, "Validation failed: Text can't be blank"),
+    "text_long": (422, "Validation failed: {what} has {count} characters; at most {limit} are allowed."),
+    "text_character": (422, "{what} has a character that is not allowed: U+{point}."),
+    "text_encoding": (422, "{what} is not valid UTF-8."),
+    "language_unknown": (422, "“{language}” is no language code (two or three letters, ISO 639)."),
+    "visibility_unknown": (422, "“{visibility}” is no visibility: public, unlisted, private or direct."),
+    "mentions_many": (422, "A post mentions at most {limit} accounts; this one {count}."),
+    "tags_many": (422, "A post has at most {limit} tags; this one {count}."),
+    "links_many": (422, "A post has at most {limit} links; this one {count}."),
+    "url_malformed": (422, "{what} is not an http or https address."),
+    "fields_many": (422, "A profile has at most {limit} fields; this one {count}."),
+    # acts
+    "self_follow": (403, "You cannot follow yourself."),
+    "self_block": (422, "You cannot block yourself."),
+    "self_mute": (422, "You cannot mute yourself."),
+    "blocked_by_you": (403, "You block this account. Unblock it first."),
+    "blocks_you": (403, "This account does not let you do this."),
+    "boost_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be boosted by others."),
+    "already_done": (200, "This was done before; nothing changes."),
+    "not_yours": (404, "Record not found"),
+    "queue_unknown": (422, "There is no queue “{queue}” with a reading position: home, notifications."),
+    "position_negative": (422, "A reading position is zero or more."),
+    "due_gone": (410, "Nothing is due under this number."),
+    "not_yet_due": (409, "This is not due yet."),
+    # access
+    "app_unknown": (401, "Client authentication failed: there is no such app, or its secret is wrong."),
+    "grant_unknown": (400, "The authorization code is not valid: used, older than ten minutes, or not for this app and address."),
+    "redirect_uri_malformed": (422, "Redirect URI must be an absolute address without fragment, or urn:ietf:wg:oauth:2.0:oob."),
+    "redirect_uris_many": (422, "An app has at most {limit} redirect URIs."),
+    "scope_unknown": (422, "Scopes doesn't match configured on the server: {scope}"),
+    # requests
+    "parameter_missing": (422, "The parameter {name} is missing."),
+    "parameter_malformed": (422, "The parameter {name} is malformed: {why}"),
+    "body_malformed": (400, "The body can't be read: {why}"),
+    "body_large": (413, "The body has more than {limit} bytes."),
+    "media_type": (415, "Bodies are JSON, form or multipart; this one is {type}."),
+    "method_not_allowed": (405, "This address does not answer {method}."),
+    "not_there_yet": (422, "This server can't do this yet: {what}."),
+    # limits and trouble
+    "too_many_requests": (429, "Too many requests. Try again at {at}."),
+    "too_many_streams": (429, "Too many open streams: at most {limit}. Close one first."),
+    "key_malformed": (422, "An Idempotency-Key has 1 to {limit} printable ASCII characters."),
+    "overloaded": (503, "The server is busy. Nothing was done; send it again with the same key."),
+    "unanswered": (503, "The server did not answer in time. It may or may not have been done: send it again with the same key."),
+    "read_only": (503, "The server is read-only: its disk is nearly full. Nothing was done."),
+    "internal": (500, "Something went wrong in the server. It was logged; nothing was done."),
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """What was asked is not done, and why. `code` is one of `REFUSALS`."""
+
+    def __init__(self, code: str, /, **details: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return REFUSALS[self.code][0]
+
+    @property
+    def sentence(self) -> str:
+        return REFUSALS[self.code][1].format_map(_Missing(self.details))
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"
+
+
+class _Missing(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class Fatal(Exception):
+    """The engine can't go on from what is in memory: it stops and starts again from the disk."""

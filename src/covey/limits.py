@@ -1,0 +1,97 @@
+"""Every limit, named once, with its unit. `docs/operating.md` lists them; a test compares."""
+
+from typing import Final
+
+# --- texts, in characters ---------------------------------------------------------------------
+POST_CHARACTERS: Final = 500
+LINK_CHARACTERS: Final = 23
+"""What an address counts as in a post, whatever its length."""
+WARNING_CHARACTERS: Final = 200
+NAME_CHARACTERS: Final = 30
+DISPLAY_NAME_CHARACTERS: Final = 50
+NOTE_CHARACTERS: Final = 500
+PROFILE_FIELDS: Final = 4
+PROFILE_FIELD_CHARACTERS: Final = 255
+TAG_CHARACTERS: Final = 100
+URL_CHARACTERS: Final = 2_000
+EMAIL_CHARACTERS: Final = 254
+PASSWORD_CHARACTERS_MIN: Final = 8
+PASSWORD_CHARACTERS_MAX: Final = 256
+APP_NAME_CHARACTERS: Final = 100
+REDIRECT_URIS: Final = 10
+AGENT_CHARACTERS: Final = 200
+KEY_CHARACTERS: Final = 200
+"""Of a client's Idempotency-Key."""
+
+# --- how many, per message --------------------------------------------------------------------
+MENTIONS_PER_POST: Final = 50
+TAGS_PER_POST: Final = 50
+LINKS_PER_POST: Final = 50
+ROWS_PER_MESSAGE: Final = 1_000
+"""Rows one message may change, beside the floor scatter."""
+
+# --- time, in milliseconds unless named -------------------------------------------------------
+GRANT_MS: Final = 10 * 60 * 1000
+KEY_CLIENT_MS: Final = 60 * 60 * 1000
+KEY_EDGE_MS: Final = 10 * 60 * 1000
+CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
+"""How far back a live stream can be resumed over deletes and positions."""
+MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
+CLOCK_BACK_MS: Final = 60 * 1000
+"""A wall clock further behind the last stamp than this is refused at start."""
+SUBMIT_SECONDS: Final = 60
+"""An edge gives up a submission after this, with 503: the same key may be tried again."""
+SESSION_DAYS: Final = 90
+
+# --- reading ----------------------------------------------------------------------------------
+PAGE_POSTS: Final = 20
+PAGE_POSTS_MAX: Final = 40
+BOOST_WINDOW: Final = 40
+"""A boost is dropped if its original, or another boost of it, is among so many next older
+candidates."""
+UNREAD_MAX: Final = 1_000
+"""Unread counts are exact up to here, then "1,000+"."""
+CONTEXT_ANCESTORS: Final = 40
+CONTEXT_DESCENDANTS: Final = 200
+
+# --- live -------------------------------------------------------------------------------------
+STREAM_BUFFER_EVENTS: Final = 1_000
+"""Per connection; a reader further behind is cut off and resumes from its cursor."""
+CATCH_UP_EVENTS: Final = 1_000
+"""What a resumed stream is sent at most; beyond it comes one `gap` event."""
+HEARTBEAT_SECONDS: Final = 15
+STREAMS_PER_ACCOUNT: Final = 20
+STREAMS_PER_EDGE: Final = 20_000
+
+# --- engine -----------------------------------------------------------------------------------
+BATCH_MESSAGES: Final = 512
+INBOX_MESSAGES: Final = 8_192
+"""Submissions waiting; past it edges answer 503 with Retry-After."""
+INBOX_MESSAGES_PER_EDGE: Final = 4_096
+INBOX_MESSAGES_PER_ACCOUNT: Final = 256
+FRAME_BYTES: Final = 1 << 20
+DUE_PER_TICK: Final = 256
+DISK_FREE_BYTES_MIN: Final = 256 << 20
+"""Below this the server is read-only before it would fail."""
+ACCOUNTS_MAX: Final = 4_000_000
+"""Heads reserved in the arena (sparse: 16 bytes each once touched)."""
+ARENA_BYTES_MAX: Final = 256 << 20
+WAL_FRAMES_PASSIVE: Final = 4_000
+WAL_FRAMES_RESTART: Final = 1_500
+
+# --- HTTP -------------------------------------------------------------------------------------
+BODY_BYTES: Final = 256 << 10
+FORM_FIELDS: Final = 200
+NESTING: Final = 16
+"""Of a JSON body or a form's brackets."""
+IDS_PER_REQUEST: Final = 100
+READS_PER_WINDOW: Final = 3_000
+READ_WINDOW_SECONDS: Final = 300
+"""Per account (or address, when nobody is logged in)."""
+LOG_IN_ATTEMPTS: Final = 10
+LOG_IN_WINDOW_SECONDS: Final = 300
+"""Per account name and per address, counted in the engine."""
+REGISTRATIONS_PER_ADDRESS: Final = 20
+REGISTRATION_WINDOW_SECONDS: Final = 1_800
+APPS_PER_ADDRESS: Final = 60
+APP_WINDOW_SECONDS: Final = 1_800

@@ -1,0 +1,29 @@
+"""Importing this makes every kind of message known to `rules`."""
+
+from covey.messages import KINDS
+from covey.state import (
+    access,
+    accounts,
+    notifications,
+    posts,
+    reading,
+    relations,
+    time,
+)
+from covey.state.rules import APPLIES, CHECKS, answered, apply, check
+
+__all__ = [
+    "access",
+    "accounts",
+    "answered",
+    "apply",
+    "check",
+    "notifications",
+    "posts",
+    "reading",
+    "relations",
+    "time",
+]
+
+if set(KINDS.values()) != set(CHECKS) or set(CHECKS) != set(APPLIES):
+    raise ImportError("a kind of message has no check or no apply")

@@ -1,0 +1,53 @@
+"""The notifications queue: who is told of what. At most one per account and message, by precedence:
+mention, status, boost, favourite, follow; its id is the message's number."""
+
+from __future__ import annotations
+
+from covey.errors import Refused
+from covey.messages import Dismiss, Entry
+from covey.state.rules import apply_of, check_of
+from covey.state.state import Outcome, State
+
+
+def notify(
+    state: State, entry: Entry, outcome: Outcome, account: int, kind: str, post: int = 0
+) -> None:
+    """Tell `account` of what the entry's actor did, unless it set the actor aside. Of several kinds
+    for one message the first one stands: call in the order of precedence."""
+    actor, graph = entry.actor, state.graph
+    if account == actor or graph.blocks.has(account, actor) or graph.blocks.has(actor, account):
+        return
+    if graph.muters.has(actor, account) and state.row(
+        "select 1 from mutes where account = ? and target = ? and notifications = 1",
+        (account, actor),
+    ):
+        return
+    state.execute(
+        "insert or ignore into notifications values (?, ?, ?, ?, ?, ?)",
+        (account, entry.number, kind, actor, post, entry.stamp),
+    )
+    if state.connection.changes():
+        outcome.notifications.append((entry.number, account))
+
+
+def withdraw(state: State, account: int, number: int) -> None:
+    """What it told of was taken back."""
+    state.execute(
+        "delete from notifications where account = ? and number = ?", (account, number)
+    )
+
+
+@check_of(Dismiss)
+def check_dismiss(state: State, actor: int, message: Dismiss, stamp: int) -> None:
+    if message.number and not state.row(
+        "select 1 from notifications where account = ? and number = ?", (actor, message.number)
+    ):
+        raise Refused("not_found")
+
+
+@apply_of(Dismiss)
+def apply_dismiss(state: State, entry: Entry, message: Dismiss, outcome: Outcome) -> None:
+    if message.number:
+        withdraw(state, entry.actor, message.number)
+    else:
+        state.execute("delete from notifications where account = ?", (entry.actor,))

@@ -1,0 +1,97 @@
+"""The two functions every kind of message has, found by its type.
+
+`check(state, actor, message, stamp)` refuses, by raising `Refused`; it reads nothing but the state.
+`apply(state, entry, outcome)` obeys: a deterministic function of the entry and the state before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from covey.keys import expiry
+from covey.limits import ROWS_PER_MESSAGE
+from covey.messages import Entry, Message
+from covey.state.state import Outcome, State
+
+PRUNE_EVERY: Final = 512
+"""Messages between two rounds of forgetting what has expired: a round keeps to ROWS_PER_MESSAGE and
+so forgets at least as fast as rows come."""
+
+Check = Callable[[State, int, Any, int], None]
+Apply = Callable[[State, Entry, Any, Outcome], None]
+C = TypeVar("C", bound=Check)
+A = TypeVar("A", bound=Apply)
+
+CHECKS: Final[dict[type[Message], Check]] = {}
+APPLIES: Final[dict[type[Message], Apply]] = {}
+
+
+def check_of(kind: type[Message]) -> Callable[[C], C]:
+    """The decorated function is `check` for messages of this kind."""
+
+    def register(function: C) -> C:
+        CHECKS[kind] = function
+        return function
+
+    return register
+
+
+def apply_of(kind: type[Message]) -> Callable[[A], A]:
+    """The decorated function is `apply` for messages of this kind."""
+
+    def register(function: A) -> A:
+        APPLIES[kind] = function
+        return function
+
+    return register
+
+
+def check(state: State, actor: int, message: Message, stamp: int) -> None:
+    """Raises Refused when it may not be."""
+    CHECKS[type(message)](state, actor, message, stamp)
+
+
+def apply(state: State, entry: Entry, outcome: Outcome) -> None:
+    """Rows and graph after the entry. Never refuses."""
+    APPLIES[type(entry.message)](state, entry, entry.message, outcome)
+    number, stamp = entry.number, entry.stamp
+    expires = expiry(entry.key, stamp)
+    if expires is not None:
+        state.execute(
+            "insert or replace into answers values (?, ?, ?, ?, ?)",
+            (entry.actor, entry.key, number, entry.id, expires),
+        )
+    state.applied, state.stamp = number, stamp
+    if number % PRUNE_EVERY == 0:
+        _prune(state, stamp)
+
+
+def answered(state: State, actor: int, key: bytes, stamp: int) -> tuple[int, int] | None:
+    """(number, id) of the message that was accepted under this key before."""
+    row = state.row(
+        "select number, id, expires from answers where actor = ? and key = ?", (actor, key)
+    )
+    if row is None or (row[2] and row[2] <= stamp):
+        return None
+    return row[0], row[1]
+
+
+def _prune(state: State, stamp: int) -> None:
+    from covey.limits import CHANGES_MS
+
+    state.execute(
+        "delete from answers where (actor, key) in (select actor, key from answers"
+        " where expires != 0 and expires <= ? order by expires, actor, key limit ?)",
+        (stamp, ROWS_PER_MESSAGE),
+    )
+    state.execute(
+        "delete from changes where number in (select number from changes"
+        " where stamp <= ? order by number limit ?)",
+        (stamp - CHANGES_MS, ROWS_PER_MESSAGE),
+    )
+    state.execute(
+        "delete from grants where code_hash in (select code_hash from grants"
+        " where expires <= ? order by code_hash limit ?)",
+        (stamp, ROWS_PER_MESSAGE),
+    )

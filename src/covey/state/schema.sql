@@ -1,0 +1,138 @@
+-- The read model: all that is known after `applied` messages. A cache with a query language: no
+-- migrations. A changed schema is a new version (state.VERSION) and a new file, built from the log.
+-- Every row is a function of the log alone: nothing here may come from a clock or from chance.
+--
+-- Stamps are milliseconds since 1970. `changed` is the number of the last log entry that changed
+-- what a reader sees of the row: caches compare it.
+
+create table facts (                    -- log, epoch, applied, checksum, stamp, last_id, …
+    name text primary key, value any not null) strict, without rowid;
+
+create table accounts (
+    number integer primary key,         -- dense, in order of registration
+    name text not null,
+    name_key text not null,             -- lower case: names differ in more than case
+    look_key text not null,             -- look-alikes share it (accounts.look_key)
+    display_name text not null default '',
+    note text not null default '',
+    facets blob not null default x'',   -- of the note: msgpack (mentions, tags, links)
+    fields blob not null default x'',   -- msgpack [[name, value], …]
+    email text not null default '',
+    password_hash text not null default '',
+    role text not null default 'member',
+    bot integer not null default 0,
+    discoverable integer not null default 0,
+    indexable integer not null default 0,
+    language text not null default '',
+    visibility text not null default 'public',   -- default of new posts
+    sensitive integer not null default 0,
+    followers_count integer not null default 0,
+    following_count integer not null default 0,
+    posts_count integer not null default 0,
+    last_post integer not null default 0,        -- newest post id, also of one since deleted
+    created integer not null,           -- stamp
+    changed integer not null) strict;
+create unique index accounts_by_name on accounts (name_key);
+create index accounts_by_look on accounts (look_key);
+create index accounts_by_email on accounts (email) where email != '';
+
+-- access ------------------------------------------------------------------------------------------
+create table apps (
+    number integer primary key, client_id text not null unique, secret_hash blob not null,
+    name text not null, website text not null, redirect_uris text not null, -- one a line
+    scopes text not null, created integer not null) strict;
+create table grants (
+    code_hash blob primary key, app integer not null, account integer not null,
+    scopes text not null, redirect_uri text not null, challenge text not null,
+    expires integer not null) strict, without rowid;
+create table tokens (
+    token_hash blob primary key, app integer not null, account integer not null, -- 0: the app's own
+    scopes text not null, created integer not null) strict, without rowid;
+create index tokens_by_account on tokens (account);
+create table sessions (
+    session_hash blob primary key, account integer not null, agent text not null,
+    created integer not null) strict, without rowid;
+create index sessions_by_account on sessions (account);
+
+-- graph -------------------------------------------------------------------------------------------
+create table follows (
+    follower integer not null, followed integer not null, boosts integer not null,
+    notify integer not null, number integer not null, -- of the first follow message: pages by it
+    primary key (follower, followed)) strict, without rowid;
+create index follows_by_followed on follows (followed, number, follower);
+create table blocks (
+    account integer not null, target integer not null, number integer not null,
+    primary key (account, target)) strict, without rowid;
+create index blocks_by_target on blocks (target);
+create table mutes (
+    account integer not null, target integer not null, notifications integer not null,
+    until integer not null, number integer not null,
+    primary key (account, target)) strict, without rowid;
+create index mutes_by_target on mutes (target);
+
+-- posts -------------------------------------------------------------------------------------------
+-- One row a post or boost. The first block is frozen: what the audience is computed from, for ever,
+-- also in the tombstone that a deleted post leaves.
+create table posts (
+    id integer primary key,
+    number integer not null,
+    account integer not null,
+    visibility integer not null,        -- 0 public, 1 unlisted, 2 followers, 3 direct
+    reply_to integer not null,          -- post id; 0: none
+    reply_account integer not null,     -- the parent's author
+    boost_of integer not null,          -- original post id; 0: not a boost
+    boost_account integer not null,     -- the original's author
+    mentioned blob not null,            -- account numbers, uint32 little-endian each
+    deleted integer not null default 0, -- 1: a tombstone
+    stamp integer not null,
+    language text not null default '',
+    warning text not null default '',
+    sensitive integer not null default 0,
+    text text not null default '',
+    facets blob not null default x'',   -- msgpack (mentions, tags, links)
+    app integer not null default 0,
+    replies_count integer not null default 0,
+    boosts_count integer not null default 0,
+    favourites_count integer not null default 0,
+    changed integer not null) strict;
+create unique index posts_by_number on posts (number);
+create index posts_by_account on posts (account, id);
+create index posts_public on posts (id)
+    where visibility = 0 and boost_of = 0 and deleted = 0
+    and (reply_to = 0 or reply_account = account);
+create index posts_by_parent on posts (reply_to, id) where reply_to != 0;
+create unique index boosts on posts (boost_of, account) where boost_of != 0 and deleted = 0;
+create table mentions (                 -- direct posts are read from here, and who was mentioned
+    account integer not null, post integer not null,
+    primary key (account, post)) strict, without rowid;
+create table tags (
+    tag text not null, post integer not null, -- public posts only
+    primary key (tag, post)) strict, without rowid;
+create table favourites (
+    post integer not null, account integer not null, number integer not null,
+    primary key (post, account)) strict, without rowid;
+
+-- queues ------------------------------------------------------------------------------------------
+create table notifications (            -- at most one per account and number
+    account integer not null, number integer not null, kind text not null,
+    sender integer not null, post integer not null, stamp integer not null,
+    primary key (account, number)) strict, without rowid;
+create table positions (
+    account integer not null, queue text not null, position integer not null,
+    version integer not null, stamp integer not null,
+    primary key (account, queue)) strict, without rowid;
+create table changes (                  -- what a resumed stream needs beside posts and notifications
+    number integer primary key, kind text not null, subject integer not null,
+    account integer not null, stamp integer not null) strict;
+
+-- the engine's memory -----------------------------------------------------------------------------
+create table answers (
+    actor integer not null, key blob not null, number integer not null, id integer not null,
+    expires integer not null,           -- stamp; 0: never
+    primary key (actor, key)) strict, without rowid;
+create index answers_by_expiry on answers (expires) where expires != 0;
+create table dues (
+    number integer primary key,         -- of the message that made it
+    at integer not null, kind text not null, account integer not null,
+    subject integer not null) strict;
+create index dues_by_time on dues (at);
