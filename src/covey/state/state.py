@@ -4,6 +4,7 @@ the last message applied."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,23 @@ SCHEMA: Final = Path(__file__).with_name("schema.sql")
 
 def state_path(folder: Path) -> Path:
     return folder / f"state-{VERSION}.db"
+
+
+def load_graph(graph: Graph, execute: Callable[[str], Any]) -> None:
+    """Bitmaps from the rows that `execute` selects."""
+    graph.followers.load(
+        execute("select followed, follower from follows indexed by follows_by_followed"
+                " order by followed")
+    )  # fmt: skip
+    graph.boost_hiders.load(
+        execute("select followed, follower from follows where boosts = 0 order by followed")
+    )
+    graph.watchers.load(
+        execute("select followed, follower from follows where notify = 1 order by followed")
+    )
+    graph.blocks.load(execute("select account, target from blocks order by account"))
+    graph.blockers.load(execute("select target, account from blocks order by target"))
+    graph.muters.load(execute("select target, account from mutes order by target"))
 
 
 class Outcome:
@@ -118,20 +136,7 @@ class State:
 
     def load_graph(self) -> None:
         """Bitmaps from rows."""
-        graph, execute = self.graph, self.execute
-        graph.followers.load(
-            execute("select followed, follower from follows indexed by follows_by_followed"
-                    " order by followed")
-        )  # fmt: skip
-        graph.boost_hiders.load(
-            execute("select followed, follower from follows where boosts = 0 order by followed")
-        )
-        graph.watchers.load(
-            execute("select followed, follower from follows where notify = 1 order by followed")
-        )
-        graph.blocks.load(execute("select account, target from blocks order by account"))
-        graph.blockers.load(execute("select target, account from blocks order by target"))
-        graph.muters.load(execute("select target, account from mutes order by target"))
+        load_graph(self.graph, self.execute)
 
     def begin(self) -> None:
         self.execute("begin immediate")
