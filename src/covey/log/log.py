@@ -15,7 +15,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import msgspec
@@ -35,7 +35,10 @@ _SCHEMA: Final = (
     "create table facts (name text primary key, value any not null) strict, without rowid",
 )
 _INSERT: Final = "insert into entries values (?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT: Final = "select number, stamp, kind, actor, key, id, body, checksum from entries"
+# The kind as bytes: damage may have left no UTF-8, and then apsw would not even say in which row.
+_SELECT: Final = (
+    "select number, stamp, cast(kind as blob), actor, key, id, body, checksum from entries"
+)
 _FIXED: Final = struct.Struct("<QQqq")
 
 Row = tuple[int, int, str, int, bytes, int, bytes, int]
@@ -122,7 +125,7 @@ class Log:
     def last(self) -> Row | None:
         """The newest row, or None when the log is empty."""
         found = self._connection.execute(f"{_SELECT} order by number desc limit 1").fetchall()
-        return found[0] if found else None
+        return _row(found[0]) if found else None
 
     def last_number(self) -> int:
         row = self.last()
@@ -130,7 +133,7 @@ class Log:
 
     def row(self, number: int) -> Row | None:
         found = self._connection.execute(f"{_SELECT} where number = ?", (number,)).fetchall()
-        return found[0] if found else None
+        return _row(found[0]) if found else None
 
     def rows(self, after: int = 0, until: int | None = None, limit: int = -1) -> Iterator[Row]:
         """Raw rows with after < number <= until, in order, unchecked.
@@ -143,7 +146,7 @@ class Log:
                 f"{_SELECT} where number > ? and number <= ? order by number limit ?",
                 (after, upper, slice_limit),
             ).fetchall()
-            yield from found
+            yield from map(_row, found)
             if len(found) < slice_limit:
                 return
             after = found[-1][0]
@@ -160,6 +163,11 @@ class Log:
         self._connection.close()
 
 
+def _row(found: tuple[Any, ...]) -> Row:
+    number, stamp, kind, *rest = found
+    return (number, stamp, kind.decode(errors="replace"), *rest)  # type: ignore[return-value]
+
+
 def entries_of(rows: Iterable[Row]) -> Iterator[Entry]:
     """Rows → entries. Raises LogDamaged at the first that is not as it was written."""
     for row in rows:
@@ -168,7 +176,8 @@ def entries_of(rows: Iterable[Row]) -> Iterator[Entry]:
 
 def entry_of(row: Row) -> Entry:
     number, stamp, kind, actor, key, id_, body, crc = row
-    if checksum(number, stamp, kind, actor, key, id_, body) != crc:
+    # a negative number or stamp was never written
+    if min(number, stamp) < 0 or checksum(number, stamp, kind, actor, key, id_, body) != crc:
         raise LogDamaged(number, "its checksum does not fit")
     try:
         message = decode(body)

@@ -53,6 +53,14 @@ def check_app(state: State, actor: int, message: App, stamp: int) -> None:
             forbidden or len(uri) > URL_CHARACTERS or not _REDIRECT.fullmatch(uri)
         ):
             raise Refused("redirect_uri_malformed")
+    _require_new(state, "apps", "client_id", message.client_id)
+
+
+def _require_new(state: State, table: str, column: str, secret: bytes | str) -> None:
+    """Two random secrets are never the same, so this one was sent before; `apply` may not meet it.
+    Raises Refused("already_done")."""
+    if state.row(f"select 1 from {table} where {column} = ?", (secret,)):  # noqa: S608
+        raise Refused("already_done")
 
 
 @apply_of(App)
@@ -76,6 +84,7 @@ def check_grant(state: State, actor: int, message: Grant, stamp: int) -> None:
         raise Refused("app_unknown")
     if message.redirect_uri not in app[0].split("\n"):
         raise Refused("redirect_uri_malformed")
+    _require_new(state, "grants", "code_hash", message.code_hash)
 
 
 @apply_of(Grant)
@@ -104,6 +113,7 @@ def check_token(state: State, actor: int, message: Token, stamp: int) -> None:
             raise Refused("grant_unknown")
         if grant[:3] != (message.app, message.account, message.scopes):
             raise Refused("grant_unknown")
+    _require_new(state, "tokens", "token_hash", message.token_hash)
 
 
 @apply_of(Token)
@@ -137,6 +147,7 @@ def apply_revoke_token(
 def check_open_session(state: State, actor: int, message: OpenSession, stamp: int) -> None:
     require_account(state, actor)
     check_text("The agent", message.agent, AGENT_CHARACTERS, lines=False)
+    _require_new(state, "sessions", "session_hash", message.session_hash)
 
 
 @apply_of(OpenSession)

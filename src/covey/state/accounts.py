@@ -44,7 +44,10 @@ def look_key(name: str) -> str:
 
 
 def number_of(state: State, name: str) -> int:
-    """The account of this name, or 0."""
+    """The account of this name, or 0. Names are ASCII: a letter that Unicode makes into one of ours
+    (the Kelvin sign) names nobody, whatever tables this Python has."""
+    if not name.isascii():
+        return 0
     return state.count("select number from accounts where name_key = ?", (name.lower(),))
 
 

@@ -11,7 +11,7 @@ from covey.errors import Refused
 from covey.limits import MUTE_MS_MAX
 from covey.messages import Block, Entry, Follow, Mute, Unblock, Unfollow, Unmute
 from covey.state.accounts import require_account
-from covey.state.notifications import notify
+from covey.state.notifications import notify, withdraw
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 
@@ -92,6 +92,10 @@ def _unfollow(state: State, entry: Entry, follower: int, followed: int) -> None:
     graph = state.graph
     if not graph.followers.has(followed, follower):
         return
+    began = state.count(
+        "select number from follows where follower = ? and followed = ?", (follower, followed)
+    )
+    withdraw(state, followed, began)
     state.execute(
         "delete from follows where follower = ? and followed = ?", (follower, followed)
     )
