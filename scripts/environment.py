@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # What `python -m venv` leaves when it is cut off before it writes pyvenv.cfg.
 BEGINNINGS = {"bin", "include", "lib", "lib64"}
+# The lines pip writes for a package from an index, and for one that lies on this disk.
+ARRIVES = re.compile(r"(?:Collecting |Processing \S+/)([\w.-]+?)(?:==|-(?=\d))([\w.]+)")
 
 
 def main() -> None:
@@ -92,10 +95,28 @@ def clear(folder: Path) -> None:
 def install(folder: Path, locks: list[Path]) -> None:
     pins = re.findall(r"^([\w.-]+)==", "\n".join(lock.read_text() for lock in locks), re.MULTILINE)
     total = len(set(pins))  # a package may have one version for each range of Pythons
+    output, ok = pip_install(folder, locks[-1], total)
+    system = ssl.get_default_verify_paths()
+    certificates = system.cafile or system.capath
+    if not ok and certificates and "CERTIFICATE_VERIFY_FAILED" in "".join(output):
+        # Behind a proxy that signs for everybody. pip asks the system by itself from 24.2 on.
+        say("  pip does not know who signed the index's certificate; asking this system's list")
+        output, ok = pip_install(folder, locks[-1], total, PIP_CERT=certificates)
+    if not ok:
+        sys.stderr.writelines([line for line in output if not line.startswith("Ignoring ")][-15:])
+        sys.exit(
+            "covey: pip could not install the packages (its last lines are above).\n"
+            "  It needs the package index, or a copy of it that pip is set to use. The next call "
+            "begins anew."
+        )
+
+
+def pip_install(folder: Path, lock: Path, total: int, **variables: str) -> tuple[list[str], bool]:
+    """What pip said, and whether it went well. Says what arrives, as it arrives."""
     command = [folder / "bin/python", "-I", "-m", "pip", "install", "--no-input"]
     command += ["--progress-bar=off", "--disable-pip-version-check"]
-    command += ["--require-hashes", "--only-binary=:all:", "-r", locks[-1]]
-    environment = {**os.environ, "PIP_USER": "0", "PIP_QUIET": "0"}
+    command += ["--require-hashes", "--only-binary=:all:", "-r", lock]
+    environment = {**os.environ, "PIP_USER": "0", "PIP_QUIET": "0", **variables}
     output: list[str] = []
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -104,18 +125,12 @@ def install(folder: Path, locks: list[Path]) -> None:
         count = 0
         for line in pip.stdout:
             output.append(line)
-            if found := re.match(r"Collecting ([\w.-]+)==([\w.]+)", line):
+            if found := ARRIVES.match(line):
                 count += 1
                 say(f"  {count} of {total}: {found[1]} {found[2]}")
             elif line.startswith("Installing collected packages"):
                 say("  unpacking")
-    if pip.returncode:
-        sys.stderr.writelines(output[-15:])
-        sys.exit(
-            "covey: pip could not install the packages (its last lines are above).\n"
-            "  It needs the package index, or a copy of it that pip is set to use; nothing else "
-            "was changed. The next call begins anew."
-        )
+    return output, pip.returncode == 0
 
 
 def run(command: list[str | Path]) -> None:
