@@ -1,0 +1,270 @@
+"""`covey serve`: the supervisor. It binds the port once, makes the arena, starts the engine and the
+edges, starts again what dies, and stops them in order. It imports neither numpy nor SQLite."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from covey import settings as settings_module
+from covey.cli.options import data_option
+from covey.delivery.arena import make_arena_file
+from covey.limits import ACCOUNTS_MAX, ARENA_BYTES_MAX
+
+HOPELESS: Final = 3
+"""The engine's exit status when starting it again can't help (engine.process.HOPELESS)."""
+BACKLOG: Final = 2_048
+DRAIN_SECONDS: Final = 10.0
+"""For edges to end their streams and requests, then for the engine to empty its inbox."""
+QUICK_DEATHS: Final = 3
+QUICK_SECONDS: Final = 60.0
+"""A child that dies QUICK_DEATHS times within so long is started again with growing delay."""
+DELAY_SECONDS_MAX: Final = 30.0
+SECRET_BYTES: Final = 32
+
+
+class CannotServe(click.ClickException):
+    """Said in one sentence; exit status 1."""
+
+
+class Child:
+    """A process that is kept running."""
+
+    def __init__(self, name: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self.name = name
+        self._start = start
+        self._deaths: list[float] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start_at = 0.0
+
+    def start(self) -> None:
+        self.process = self._start()
+
+    def died(self) -> int | None:
+        """Its exit status, if it has ended since the last look; then it is due to start again."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        status, self.process = self.process.returncode, None
+        now = time.monotonic()
+        self._deaths = [*(t for t in self._deaths if now - t < QUICK_SECONDS), now]
+        extra = len(self._deaths) - QUICK_DEATHS
+        self.start_at = now if extra < 0 else now + min(DELAY_SECONDS_MAX, 2.0**extra)
+        return status
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, deadline: float) -> None:
+        """Until it has ended; killed at the deadline."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Supervisor:
+    """The process tree of one server."""
+
+    def __init__(
+        self,
+        folder: Path,
+        listening: socket.socket,
+        settings: settings_module.Settings,
+        *,
+        accept_clock: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._listening = listening
+        self._settings = settings
+        self._accept_clock = accept_clock
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        # At most an eighth of the machine's memory; it outlives an engine that is started again.
+        self._arena = make_arena_file(min(ARENA_BYTES_MAX, memory // 8), ACCOUNTS_MAX)
+        self._lifeline, self._lifeline_ours = os.pipe()
+        self._ready, self._ready_theirs = os.pipe()
+        self._stopping = False
+        self._woken, self._wake = os.pipe()
+        self.engine = Child("engine", self._start_engine)
+        count = settings.edges or max(1, (os.cpu_count() or 2) - 1)
+        self.edges = [
+            Child(f"edge {n}", lambda n=n: self._start_edge(n, count))  # type: ignore[misc]
+            for n in range(1, count + 1)
+        ]
+
+    def _start_engine(self) -> subprocess.Popen[bytes]:
+        orders = {
+            "folder": str(self._folder),
+            "arena_fd": self._arena,
+            "lifeline_fd": self._lifeline,
+            "accept_clock": self._accept_clock,
+            "log_level": self._settings.log_level,
+        }
+        return self._spawn("covey.engine.process", orders, ())
+
+    def _start_edge(self, number: int, count: int) -> subprocess.Popen[bytes]:
+        orders = {
+            "folder": str(self._folder),
+            "arena_fd": self._arena,
+            "lifeline_fd": self._lifeline,
+            "listening_fd": self._listening.fileno(),
+            "ready_fd": self._ready_theirs,
+            "number": number,
+            "count": count,
+            "public_url": self._settings.public_url,
+        }
+        return self._spawn(
+            "covey.cli.edge_process", orders, (self._listening.fileno(), self._ready_theirs)
+        )
+
+    def _spawn(
+        self, module: str, orders: dict[str, object], fds: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(orders)],
+            pass_fds=(self._arena, self._lifeline, *fds),
+            start_new_session=True,  # Ctrl-C is for us; we stop the children in order
+        )
+
+    def run(self, ready: Callable[[], None]) -> int:
+        """Serve until SIGTERM or SIGINT. → exit status. `ready` is called once every edge answers."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        # a child's end wakes the loop below at once
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_nonblocking(), warn_on_full_buffer=False)
+        children = [self.engine, *self.edges]
+        for child in children:
+            child.start()
+        answering = 0
+        status = 0
+        while not self._stopping:
+            readable, _, _ = select.select([self._woken, self._ready], [], [], self._patience())
+            if self._woken in readable:
+                os.read(self._woken, 4096)
+            if self._ready in readable:
+                answering += len(os.read(self._ready, 64))
+                if answering == len(self.edges):
+                    ready()
+            for child in children:
+                died = child.died()
+                if died is not None and not self._stopping:
+                    if child is self.engine and died == HOPELESS:
+                        self._stopping, status = True, 1
+                        break
+                    _say(f"{child.name} ended with status {died}: starting it again")
+                if child.process is None and time.monotonic() >= child.start_at:
+                    child.start()
+        self._end()
+        return status
+
+    def _wake_nonblocking(self) -> int:
+        os.set_blocking(self._wake, False)
+        return self._wake
+
+    def _patience(self) -> float | None:
+        """Seconds until a child is due to start again; None: nothing to wait for."""
+        due = [c.start_at for c in (self.engine, *self.edges) if c.process is None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _end(self) -> None:
+        """Edges first, so that what they were told is still answered; then the engine."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        self._listening.close()
+        for edge in self.edges:
+            edge.signal(signal.SIGTERM)
+        for edge in self.edges:
+            edge.wait(deadline)
+        self.engine.signal(signal.SIGTERM)
+        self.engine.wait(time.monotonic() + DRAIN_SECONDS)
+
+
+def _say(sentence: str) -> None:
+    print(f"covey: {sentence}", file=sys.stderr, flush=True)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the data folder and its secrets, for their owner alone. Raises CannotServe."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret_folder = folder / "secrets"
+        secret_folder.mkdir(mode=0o700, exist_ok=True)
+        secret = secret_folder / "edge.key"
+        if not secret.exists():
+            descriptor = os.open(secret, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
+            os.fsync(descriptor)
+            os.close(descriptor)
+    except OSError as error:
+        raise CannotServe(f"{folder} can't be used: {error.strerror}") from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound, listening socket. Raises CannotServe."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise CannotServe(
+            f"can't listen on {host} port {port}: {error.strerror}; choose another with --port"
+        ) from None
+    return listening
+
+
+def address_of(listening: socket.socket, host: str) -> str:
+    """`http://HOST:PORT` as a browser on this machine reaches it."""
+    port = listening.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    return f"http://{shown if ':' not in shown or shown[0] == '[' else f'[{shown}]'}:{port}"
+
+
+@click.command()
+@data_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8420, show_default=True, help="Port to listen on; 0: any free one.")
+@click.option("--edges", default=None, type=click.IntRange(1, 64), help="Edge processes.")
+@click.option(
+    "--accept-clock", is_flag=True,
+    help="Start though the clock stands behind the last message: it is right now.",
+)  # fmt: skip
+def serve(data: Path, host: str, port: int, edges: int | None, accept_clock: bool) -> None:
+    """Run the server of a data folder, until Ctrl-C or SIGTERM.
+
+    \b
+    Example:
+      covey serve --data ~/covey --host 127.0.0.1 --port 8420
+    """
+    prepare_folder(data)
+    listening = listen(host, port)
+    found = settings_module.load(data)
+    address = address_of(listening, host)
+    import msgspec
+
+    found = msgspec.structs.replace(
+        found, public_url=found.public_url or address, edges=edges or found.edges
+    )
+    supervisor = Supervisor(data, listening, found, accept_clock=accept_clock)
+    sys.exit(supervisor.run(lambda: _say(f"answers at {address} (public address {found.public_url})")))

@@ -1,0 +1,1 @@
+"""What all doors share: sessions and tokens, limits, text → message, fragments, any queue by cursor."""

@@ -1,0 +1,1 @@
+"""The single writer: the loop of the seven steps, and the socket that edges submit to."""

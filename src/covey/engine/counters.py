@@ -1,0 +1,47 @@
+"""Attempts that are limited for the whole server, counted where all edges meet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from covey.limits import (
+    APP_WINDOW_SECONDS,
+    APPS_PER_ADDRESS,
+    LOG_IN_ATTEMPTS,
+    LOG_IN_WINDOW_SECONDS,
+    REGISTRATION_WINDOW_SECONDS,
+    REGISTRATIONS_PER_ADDRESS,
+)
+
+BUCKETS: Final = {
+    "log_in": (LOG_IN_ATTEMPTS, LOG_IN_WINDOW_SECONDS),
+    "registration": (REGISTRATIONS_PER_ADDRESS, REGISTRATION_WINDOW_SECONDS),
+    "app": (APPS_PER_ADDRESS, APP_WINDOW_SECONDS),
+}
+"""bucket → (attempts, in so many seconds)."""
+
+SUBJECTS_MAX: Final = 100_000
+"""Subjects remembered a bucket; when more come, the oldest windows are forgotten."""
+
+
+class Counters:
+    """Fixed windows: a subject's window begins with its first attempt."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, dict[str, tuple[int, int]]] = {name: {} for name in BUCKETS}
+
+    def count(self, bucket: str, subject: str, now: int) -> int:
+        """Count an attempt at `now` (ms). → 0 when it may be, else the stamp (ms) from which the
+        next one may. Raises KeyError for an unknown bucket."""
+        attempts, seconds = BUCKETS[bucket]
+        windows = self._windows[bucket]
+        ends, used = windows.get(subject, (0, 0))
+        if ends <= now:
+            ends, used = now + seconds * 1000, 0
+            windows.pop(subject, None)  # to the end of the dict: oldest windows come first
+            if len(windows) >= SUBJECTS_MAX:
+                del windows[next(iter(windows))]
+        if used >= attempts:
+            return ends
+        windows[subject] = (ends, used + 1)
+        return 0

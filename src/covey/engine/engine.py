@@ -1,0 +1,330 @@
+"""The seven steps: check, order, apply, append, show, answer, wake; a batch at a time.
+
+No threads, no sockets, no clock of its own: whoever holds an `Engine` hands in the log, the state,
+the arena and the time, and calls `step`. The server does so from its event loop; tests and the
+simulator from theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import apsw
+import numpy as np
+from msgspec import Struct
+from pyroaring import BitMap
+
+from covey.delivery.arena import Arena
+from covey.delivery.audience import Candidate, Reach, audience
+from covey.errors import Fatal, Refused
+from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
+from covey.log import Log
+from covey.messages import (
+    AnyMessage,
+    App,
+    Boost,
+    Entry,
+    Post,
+    Register,
+    encode,
+    kind_of,
+    next_id,
+)
+from covey.state.all import answered, apply, check
+from covey.state.posts import FROZEN, candidate_of
+from covey.state.state import Outcome, State
+
+logger: Final = logging.getLogger("covey.engine")
+
+_STORAGE_ERRORS: Final = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.ReadOnlyError,
+    apsw.CantOpenError,
+    apsw.ProtocolError,
+)
+
+
+class Submission(Struct, frozen=True):
+    """What an edge asks for."""
+
+    actor: int
+    key: bytes
+    message: AnyMessage
+
+
+class Accepted(Struct, frozen=True):
+    """The message stands in the log, durable and visible."""
+
+    number: int
+    id: int
+    repeated: bool = False
+    """It was accepted before, under the same key."""
+
+
+Answer = Accepted | Refused
+
+
+class Event(Struct, frozen=True):
+    """Something that connected readers are told of.
+
+    `kind` is "post" (subject: post id), "notification" (0), "delete" (post id) or "read" (0);
+    `accounts` are those whose home ("post", "delete"), notifications ("notification") or positions
+    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME"."""
+
+    number: int
+    kind: str
+    subject: int
+    accounts: BitMap
+    queues: tuple[str, ...] = ()
+
+
+class Step(Struct, frozen=True):
+    """What a batch came to: an answer a submission, in their order, and the events."""
+
+    answers: list[Answer]
+    events: list[Event]
+
+
+class _Batch:
+    """What is known of a batch between its steps."""
+
+    def __init__(self, size: int) -> None:
+        self.answers: list[Answer | None] = [None] * size
+        self.entries: list[Entry] = []
+        self.outcome = Outcome()
+        self.ids: list[int] = []
+        self.readers: list[BitMap] = []
+        """Who gets each of `ids`: the audience at the message's place in the batch."""
+        self.events: list[Event] = []
+
+
+def _no_arrow(_name: str) -> None:
+    pass
+
+
+class Engine:
+    """One writer for one log.
+
+    `now` gives milliseconds since 1970. `arrow` is called with the name of each arrow between two
+    steps, so that a test can stop at any of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        state: State,
+        arena: Arena,
+        now: Callable[[], int],
+        arrow: Callable[[str], None] = _no_arrow,
+    ) -> None:
+        self.log = log
+        self.state = state
+        self.arena = arena
+        self._now = now
+        self._arrow = arrow
+        self.deliveries = 0
+        """Ids put into homes since the start."""
+        self.failures = 0
+        """Messages answered `internal`."""
+
+    # --- start --------------------------------------------------------------------------------
+
+    def recover(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the state to the log's end and the arena to the state's. → messages applied.
+
+        Raises StateAhead when the state is not of this log, LogDamaged for a damaged entry, Fatal
+        when the clock is behind the last stamp.
+        """
+        state, log = self.state, self.log
+        state.check_against(log)
+        state.load_graph()
+        first, last = state.applied, log.last_number()
+        tail: list[Entry] = []
+        for entry in log.read(after=first):
+            tail.append(entry)
+            if len(tail) == BATCH_MESSAGES:
+                self._replay(tail)
+                tail = []
+                if progress:
+                    progress(state.applied - first, last - first)
+        if tail:
+            self._replay(tail)
+        if state.stamp - self._now() > CLOCK_BACK_MS:
+            raise Fatal(
+                f"the clock stands {(state.stamp - self._now()) // 1000} s before the last message:"
+                " set it right, or start once with --accept-clock"
+            )
+        if not self.arena.is_complete(state.applied):
+            self.arena.reset(born=state.last_id, applied=state.applied, generation=1)
+        return state.applied - first
+
+    def _replay(self, entries: Sequence[Entry]) -> None:
+        """Apply what the log already holds. Nothing is delivered: the arena is emptied after."""
+        state, outcome = self.state, Outcome()
+        state.begin()
+        for entry in entries:
+            try:
+                apply(state, entry, outcome)
+            except _STORAGE_ERRORS:
+                raise
+            except Exception as error:
+                raise Fatal(
+                    f"message {entry.number} ({kind_of(entry.message)}) can't be applied: {error!r}"
+                ) from error
+        row = self.log.row(entries[-1].number)
+        state.commit(row[-1] if row else 0)
+
+    # --- the steps ----------------------------------------------------------------------------
+
+    def step(self, submissions: Sequence[Submission]) -> Step:
+        """Run a batch. When this returns, all that was accepted is durable and visible.
+
+        A message that makes `apply` fail is answered `internal`, alone. Raises apsw.Error or Fatal
+        when the storage fails: then the engine must stop and start again from what is on disk.
+        """
+        try:
+            batch = self._prepare(submissions)
+        except _STORAGE_ERRORS:
+            raise
+        except Exception as error:
+            self.state.rollback()
+            if len(submissions) == 1:
+                return Step([self._failed(submissions[0], error)], [])
+            steps = [self.step([submission]) for submission in submissions]
+            return Step(
+                [answer for step in steps for answer in step.answers],
+                [event for step in steps for event in step.events],
+            )
+        if batch.entries:
+            self._commit(batch)
+        else:
+            self.state.rollback()
+        self._arrow("answer")
+        return Step(batch.answers, batch.events)  # type: ignore[arg-type]
+
+    def _failed(self, submission: Submission, error: Exception) -> Refused:
+        self.failures += 1
+        logger.exception(
+            "a message could not be applied: actor %d, kind %s, body %s",
+            submission.actor,
+            kind_of(submission.message),
+            encode(submission.message).hex(),
+            exc_info=error,
+        )
+        return Refused("internal")
+
+    def _prepare(self, submissions: Sequence[Submission]) -> _Batch:
+        """Steps 1 to 3: check, order, apply. Rows that nobody sees yet."""
+        state = self.state
+        batch = _Batch(len(submissions))
+        # within a run the clock handed in does not fall; over a restart the last stamp holds
+        stamp = max(self._now(), state.stamp)
+        state.begin()
+        for place, submission in enumerate(submissions):
+            actor, key, message = submission.actor, submission.key, submission.message
+            before = answered(state, actor, key, stamp)
+            if before is not None:
+                batch.answers[place] = Accepted(*before, repeated=True)
+                continue
+            try:
+                check(state, actor, message, stamp)
+            except Refused as refused:
+                batch.answers[place] = refused
+                continue
+            number = state.applied + 1
+            entry = Entry(number, stamp, actor, key, self._new_id(message, stamp), message)
+            apply(state, entry, batch.outcome)
+            self._arrow("apply")
+            self._address(batch)
+            batch.entries.append(entry)
+            batch.answers[place] = Accepted(number, entry.id)
+        return batch
+
+    def _new_id(self, message: AnyMessage, stamp: int) -> int:
+        kind = type(message)
+        if kind is Post or kind is Boost:
+            return next_id(stamp, self.state.last_id)
+        if kind is Register:
+            return self.state.accounts + 1
+        if kind is App:
+            return self.state.apps + 1
+        return 0
+
+    def _address(self, batch: _Batch) -> None:
+        """Whom the message just applied concerns, by the relations at its place."""
+        graph, outcome = self.state.graph, batch.outcome
+        for number, post, tags in outcome.posted:
+            readers = audience(graph, post)
+            batch.ids.append(post.id)
+            batch.readers.append(readers)
+            batch.events.append(
+                Event(number, "post", post.id, readers, _shared_queues(post, tags))
+            )
+        for number, account in outcome.notifications:
+            batch.events.append(Event(number, "notification", 0, BitMap([account])))
+        for number, kind, subject, account in outcome.changes:
+            readers, queues = BitMap([account]), ()
+            if kind == "delete":
+                readers, queues = self._who_had(subject)
+            batch.events.append(Event(number, kind, subject, readers, queues))
+        outcome.posted.clear()
+        outcome.notifications.clear()
+        outcome.changes.clear()
+
+    def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
+        """Who is told that the post is gone."""
+        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))  # noqa: S608
+        post = candidate_of(row)  # type: ignore[arg-type]
+        readers = audience(self.state.graph, post) | BitMap(post.mentioned)
+        readers.add(post.account)
+        # which tags it had is gone with it: whoever watches a tag is told
+        return readers, ("public", "tag/") if post.visibility == Reach.PUBLIC else ()
+
+    def _commit(self, batch: _Batch) -> None:
+        """Steps 4 and 5: append, show."""
+        state, arena, outcome = self.state, self.arena, batch.outcome
+        self._arrow("append")
+        checksum = self.log.append(batch.entries)
+        self._arrow("appended")
+        arena.begin()
+        self._arrow("commit")
+        state.commit(checksum)
+        self._arrow("committed")
+        if batch.ids:
+            offsets = np.zeros(len(batch.ids) + 1, np.int64)
+            np.cumsum([len(readers) for readers in batch.readers], out=offsets[1:])
+            recipients = np.concatenate(
+                [np.frombuffer(readers.to_array(), np.uint32) for readers in batch.readers]
+            )
+            arena.deliver(np.array(batch.ids, np.uint64), offsets, recipients)
+            self.deliveries += len(recipients)
+        if outcome.floors:
+            arena.move_floors(
+                np.array(list(outcome.floors.keys()), np.uint32),
+                np.array(list(outcome.floors.values()), np.uint64),
+            )
+        arena.finish(
+            published=state.last_id,
+            applied=state.applied,
+            access=outcome.access or None,
+            relations=outcome.relations or None,
+            profiles=outcome.profiles or None,
+        )
+
+    def close(self) -> None:
+        self.state.close()
+        self.log.close()
+
+
+def _shared_queues(post: Candidate, tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The queues of everybody that the post stands in. Replies to others stand in tags only."""
+    if post.visibility != Reach.PUBLIC or post.boost_of:
+        return ()
+    own = not post.reply_to or post.reply_account == post.account
+    return (*(("public",) if own else ()), *(f"tag/{tag}" for tag in tags))

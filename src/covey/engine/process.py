@@ -1,0 +1,122 @@
+"""The engine as a process of its own: `python -m covey.engine.process`, started by the supervisor of
+`covey serve`, or by a command for its duration (`attach`).
+
+Its one argument is a JSON object, see `Orders`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import apsw
+import msgspec
+from msgspec import Struct
+
+from covey.clock import boot_clock
+from covey.database import WrongDatabase
+from covey.delivery.arena import Arena
+from covey.engine.engine import Engine
+from covey.engine.server import Locked, Server, folder_lock
+from covey.errors import Fatal
+from covey.log import Log, LogDamaged
+from covey.state.state import State, StateAhead, state_path
+
+logger: Final = logging.getLogger("covey.engine")
+
+HOPELESS: Final = 3
+"""Exit status when starting again can't help: a person has to look."""
+LOCK_SECONDS: Final = 3.0
+"""How long to wait for the engine before us to be gone."""
+
+
+class Orders(Struct, frozen=True):
+    """What the engine is told at its start."""
+
+    folder: str
+    arena_fd: int
+    lifeline_fd: int
+    """Closed by whoever started us, or by its death: then we end."""
+    ready_fd: int = -1
+    """Gets one byte when submissions are taken."""
+    accept_clock: bool = False
+    """An operator confirmed that the clock is right though it stands behind the last stamp."""
+    log_level: str = "info"
+
+
+def main() -> None:
+    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    set_up_logging(orders.log_level)
+    # Ctrl-C at a terminal reaches the supervisor; it tells us by SIGTERM, in its order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _run(orders)
+    except (Locked, StateAhead, LogDamaged, WrongDatabase, Fatal) as error:
+        print(f"covey engine: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(HOPELESS) from None
+
+
+def set_up_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+
+
+def _run(orders: Orders) -> None:
+    folder = Path(orders.folder)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with folder_lock(folder):
+                _serve(orders, folder)
+            return
+        except Locked:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _serve(orders: Orders, folder: Path) -> None:
+    import uvloop
+
+    apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, 0)
+    boot = boot_clock()
+    log = Log(folder / "log.db", write=True)
+    state = State(state_path(folder))
+    now = boot
+    if orders.accept_clock:
+        first = state.stamp
+        now = lambda: max(first, boot())  # noqa: E731
+    engine = Engine(log=log, state=state, arena=Arena.from_fd(orders.arena_fd), now=now)
+    applied = engine.recover(
+        lambda done, of: logger.info("applying the log's tail: %d of %d", done, of)
+    )
+    if applied:
+        logger.info("applied %d messages of the log's tail, up to %d", applied, state.applied)
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        server = Server(engine, folder, now=now, arena_fd=orders.arena_fd)
+        loop.add_signal_handler(signal.SIGTERM, server.stop)
+        # nothing is ever written to the lifeline: readable means closed
+        loop.add_reader(orders.lifeline_fd, os._exit, 1)
+        await server.run(lambda: _ready(orders.ready_fd))
+
+    uvloop.run(serve())
+    engine.close()
+
+
+def _ready(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.write(descriptor, b"r")
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()

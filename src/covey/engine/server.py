@@ -1,0 +1,178 @@
+"""The engine behind a Unix socket: what `covey serve` runs as its first child."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from covey.engine.checkpoint import Checkpointer
+from covey.engine.dispatcher import Dispatcher
+from covey.engine.engine import Engine
+from covey.engine.frames import Frame, Splitter, WrongFrame, from_edge, pack
+
+logger: Final = logging.getLogger("covey.engine")
+
+SOCKET: Final = "engine.sock"
+LOCK: Final = "lock"
+SLOW_BYTES: Final = 8 << 20
+"""An edge that leaves more than this unread gets no wakes until it has caught up."""
+TICK_SECONDS: Final = 0.25
+BEAT_SECONDS: Final = 1.0
+
+
+class Locked(Exception):
+    """Another engine holds the data folder."""
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the data folder. Raises Locked at once when somebody else does."""
+    descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "?"
+            raise Locked(
+                f"{folder} is in use by another Covey (process {holder}): stop that one first"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def short_path(folder: Path, name: str) -> Iterator[str]:
+    """A path of at most 107 bytes, which is all that a Unix socket's address holds, for a file in a
+    folder of any length."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        path = str(folder / name)
+        yield path if len(os.fsencode(path)) <= 107 else f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
+
+
+class _EdgeConnection(asyncio.Protocol):
+    """One edge at the socket."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._splitter = Splitter()
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101
+        self._transport = transport
+        self._dispatcher.connect(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for body in self._splitter.feed(data):
+                self._dispatcher.receive(self, from_edge.decode(body))
+        except (WrongFrame, msgspec.DecodeError, ValueError) as error:
+            logger.error("an edge sent what is no frame, and is cut off: %s", error)
+            assert self._transport  # noqa: S101
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._dispatcher.disconnect(self)
+        self._transport = None
+
+    def send(self, frames: list[Frame]) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(b"".join(map(pack, frames)))
+
+    @property
+    def slow(self) -> bool:
+        return bool(self._transport and self._transport.get_write_buffer_size() > SLOW_BYTES)
+
+
+class Server:
+    """Listens in `folder`, which the caller has locked, until `stop`.
+
+    A failure of the storage ends it: `run` raises what went wrong.
+    """
+
+    def __init__(
+        self, engine: Engine, folder: Path, *, now: Callable[[], int], arena_fd: int = -1
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._now = now
+        self._arena_fd = arena_fd
+        self._failure: BaseException | None = None
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish what is in the inbox, then end."""
+        self._stopped.set()
+
+    async def run(self, ready: Callable[[], None] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        dispatcher = Dispatcher(
+            self._engine,
+            now=self._now,
+            schedule=lambda run: loop.call_soon(self._guard, run),
+            arena_fd=self._arena_fd,
+        )
+        checkpointer = Checkpointer(self._engine.state)
+        self._after_batch = checkpointer.after_batch
+        with short_path(self._folder, SOCKET) as path:
+            # we hold the folder's lock: a socket that lies there is a dead engine's
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            # 0600 from the start, whatever the umask of who started us
+            before = os.umask(0o177)
+            try:
+                server = await loop.create_unix_server(lambda: _EdgeConnection(dispatcher), path)
+            finally:
+                os.umask(before)
+            timers = [
+                asyncio.create_task(self._every(TICK_SECONDS, dispatcher.tick)),
+                asyncio.create_task(self._every(BEAT_SECONDS, dispatcher.beat)),
+            ]
+            try:
+                if ready:
+                    ready()
+                await self._stopped.wait()
+                while dispatcher.waiting and not self._failure:
+                    await asyncio.sleep(0)
+            finally:
+                for timer in timers:
+                    timer.cancel()
+                server.close()
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                checkpointer.close()
+        if self._failure:
+            raise self._failure
+
+    def _guard(self, run: Callable[[], None]) -> None:
+        """A batch. What it raises is the storage failing: memory may be ahead of the disk, so the
+        engine ends, and starts again from the disk."""
+        if self._failure:
+            return
+        try:
+            run()
+        except BaseException as error:
+            self._failure = error
+            self._stopped.set()
+        else:
+            self._after_batch()
+
+    async def _every(self, seconds: float, act: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            self._guard(act)

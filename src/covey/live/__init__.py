@@ -1,0 +1,1 @@
+"""Presence, subscriptions, what a connected reader gets and when."""

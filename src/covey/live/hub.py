@@ -1,0 +1,365 @@
+"""The streams of one edge: who is connected here, and what each gets.
+
+A stream has a cursor, "epoch.number.ordinal": one number can bring several events, and post ids do
+not order deletes and positions. To resume: subscribe first, catch up from a snapshot, drop what is
+not newer than it, go live. The catch-up reads the same queues a page does, so the union is exact;
+what it can't bridge it says with one `gap`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+from msgspec import Struct
+from pyroaring import BitMap
+
+from covey.delivery.arena import ArenaReader
+from covey.delivery.audience import Relations
+from covey.engine.client import EngineClient
+from covey.engine.frames import Wake, WireEvent
+from covey.errors import Refused
+from covey.limits import (
+    CATCH_UP_EVENTS,
+    HEARTBEAT_SECONDS,
+    STREAM_BUFFER_EVENTS,
+    STREAMS_PER_ACCOUNT,
+    STREAMS_PER_EDGE,
+)
+from covey.live import catch_up
+from covey.state.queries import Snapshot
+
+logger: Final = logging.getLogger("covey.edge")
+
+ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "gap": 9}
+"""Order of the events of one number, the last part of a cursor."""
+
+
+class StreamEvent(Struct, frozen=True):
+    """`subject` is a post id for "post" and "delete", the log number for "notification"; `queue` is
+    where it stands: "home", "notifications", "public", "tag/NAME". A "gap" says that events before
+    it are missing from the stream (not from the queues); a "heartbeat" that nothing happened."""
+
+    cursor: str
+    kind: str
+    queue: str
+    subject: int
+
+
+HEARTBEAT: Final = StreamEvent("", "heartbeat", "", 0)
+
+
+class Stream:
+    """What one connected reader gets. Iterate it; close it in the end.
+
+    The iteration ends when the reader is too slow (it resumes from its cursor) or the edge stops.
+    """
+
+    def __init__(self, hub: Hub, account: int, queues: tuple[str, ...]) -> None:
+        self.account = account
+        self.queues = queues
+        self._hub = hub
+        self.number = 0
+        """All events up to this message were sent or passed over."""
+        self._events: deque[StreamEvent] = deque()
+        self._more = asyncio.Event()
+        self._over = False
+
+    def push(self, event: StreamEvent) -> None:
+        if len(self._events) >= STREAM_BUFFER_EVENTS:
+            # A slow reader never slows another: it is cut off, and resumes from its cursor.
+            self._events.clear()
+            self.end()
+        elif not self._over:
+            self._events.append(event)
+            self._more.set()
+
+    def end(self) -> None:
+        """What is in the buffer is still given out."""
+        self._over = True
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        while True:
+            while self._events:
+                yield self._events.popleft()
+            if self._over:
+                return
+            self._more.clear()
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._more.wait()
+            except TimeoutError:
+                yield HEARTBEAT
+
+    async def close(self) -> None:
+        self._hub.leave(self)
+
+
+class Hub:
+    """All streams of an edge. `snapshot` and `relations` read the state as any page does."""
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        *,
+        snapshot: Callable[[], AbstractContextManager[Snapshot]],
+        relations: Callable[[Snapshot, int], Relations],
+        arena: ArenaReader | None,
+        now: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._snapshot = snapshot
+        self._relations = relations
+        self._arena = arena
+        self._now = now
+        self._streams: dict[str, set[Stream]] = {}
+        """Name of the queue at the engine ("home/7", "public", …) → streams."""
+        self._per_account: dict[int, int] = {}
+        self._count = 0
+        self._last_wake = 0
+        self._seen = 0
+        """Every stream was given what it should see up to this message, or has a higher number."""
+        self._holding = False
+        """Wakes are passed over: a catch-up of all streams is about to come."""
+        self._watching: asyncio.Task[None] | None = None
+        self._stopping = False
+        engine.on_wake = self._wake
+        engine.on_connected = self._connected
+
+    @property
+    def count(self) -> int:
+        """Open streams."""
+        return self._count
+
+    # --- open and close -----------------------------------------------------------------------
+
+    async def open(
+        self, *, account: int = 0, queues: Sequence[str], cursor: str | None = None
+    ) -> Stream:
+        """A stream of `queues` ("home", "notifications" of `account`; "public", "tag/NAME"), from
+        `cursor` on when one is given, else from now on.
+
+        Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
+        ("unanswered") when the engine can't be reached.
+        """
+        start = _parse(cursor) if cursor else None
+        if self._count >= STREAMS_PER_EDGE or self._stopping:
+            raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
+        if account and self._per_account.get(account, 0) >= STREAMS_PER_ACCOUNT:
+            raise Refused("too_many_streams", limit=STREAMS_PER_ACCOUNT)
+        stream = Stream(self, account, tuple(queues))
+        # live events are held back by this until the catch-up has said how far it came
+        stream.number = _HELD
+        self._join(stream)
+        try:
+            numbers = [await self._engine.watch(name) for name in _names(stream)]
+        except BaseException:
+            self.leave(stream)
+            raise
+        stream.number = max(numbers)
+        with self._snapshot() as snapshot:
+            self._read_from(snapshot, stream, start or (self._engine.epoch, stream.number, _ALL))
+        return stream
+
+    def _join(self, stream: Stream) -> None:
+        for name in _names(stream):
+            self._streams.setdefault(name, set()).add(stream)
+        self._count += 1
+        if stream.account:
+            self._per_account[stream.account] = self._per_account.get(stream.account, 0) + 1
+
+    def leave(self, stream: Stream) -> None:
+        """Idempotent."""
+        left = False
+        for name in _names(stream):
+            streams = self._streams.get(name)
+            if streams and stream in streams:
+                left = True
+                streams.discard(stream)
+                if not streams:
+                    del self._streams[name]
+                    self._engine.unwatch(name)
+        if left:
+            stream.end()
+            self._count -= 1
+            if stream.account:
+                self._per_account[stream.account] -= 1
+                if not self._per_account[stream.account]:
+                    del self._per_account[stream.account]
+
+    def stop(self) -> None:
+        """The edge is about to end: every stream ends after what it has in its buffer."""
+        self._stopping = True
+        for stream in self._all():
+            stream.end()
+
+    def _all(self) -> set[Stream]:
+        return {stream for streams in self._streams.values() for stream in streams}
+
+    # --- live ---------------------------------------------------------------------------------
+
+    def _wake(self, wake: Wake) -> None:
+        missed, self._last_wake = wake.previous != self._last_wake, wake.number
+        if self._holding:
+            return
+        if missed:
+            self._catch_up_all()
+            return
+        epoch = self._engine.epoch
+        for event in wake.events:
+            cursor = f"{epoch}.{event.number}.{ORDINALS[event.kind]}"
+            for stream, queue in self._readers(event):
+                if event.number > stream.number:
+                    subject = event.number if event.kind == "notification" else event.subject
+                    stream.push(StreamEvent(cursor, event.kind, queue, subject))
+        self._seen = wake.number
+
+    def _readers(self, event: WireEvent) -> Iterable[tuple[Stream, str]]:
+        """The streams an event goes to, each once, and as what queue's."""
+        found: dict[Stream, str] = {}
+        streams = self._streams
+        for account in BitMap.deserialize(event.accounts):
+            if event.kind != "notification":
+                for stream in streams.get(f"home/{account}", ()):
+                    found[stream] = "home"
+            if event.kind != "post":
+                for stream in streams.get(f"notifications/{account}", ()):
+                    found.setdefault(stream, "notifications")
+        for queue in event.queues:
+            for stream in streams.get(queue, ()):
+                if self._shows(stream, event):
+                    found.setdefault(stream, queue)
+        return found.items()
+
+    def _shows(self, stream: Stream, event: WireEvent) -> bool:
+        """Shared queues hold nothing of those whom a reader set aside."""
+        if not stream.account or event.kind != "post":
+            return True
+        with self._snapshot() as snapshot:
+            post = snapshot.post(event.subject)
+            return post is not None and (
+                post.account not in self._relations(snapshot, stream.account).aside
+            )
+
+    def _connected(self) -> None:
+        """The engine is there again: watch what was watched, catch up what was missed."""
+        self._last_wake = 0
+        self._holding = True
+        if self._watching:
+            self._watching.cancel()
+        self._watching = asyncio.get_running_loop().create_task(self._watch_again())
+
+    async def _watch_again(self) -> None:
+        try:
+            for name in list(self._streams):
+                await self._engine.watch(name)
+        except Refused:
+            return  # gone again: the next connection begins anew
+        self._holding = False
+        self._catch_up_all()
+
+    def _catch_up_all(self) -> None:
+        """From what each has seen to a snapshot, which is newer than every wake so far."""
+        if not self._streams:
+            self._seen = max(self._seen, self._engine.applied)
+            return
+        with self._snapshot() as snapshot:
+            for stream in self._all():
+                if stream.number != _HELD:
+                    number = max(stream.number, self._seen)
+                    self._read_from(snapshot, stream, (self._engine.epoch, number, _ALL))
+            self._seen = max(self._seen, snapshot.applied)
+
+    # --- catching up --------------------------------------------------------------------------
+
+    def _read_from(
+        self, snapshot: Snapshot, stream: Stream, start: tuple[int, int, int]
+    ) -> None:
+        """Push what came after the cursor `start` and up to the snapshot, or a gap."""
+        epoch, number, ordinal = start
+        known = self._engine.epoch
+        if snapshot.applied < max(stream.number, number if start[2] == _ALL else 0):
+            return  # a state older than what was sent: the engine is just starting
+        stream.number = snapshot.applied
+        events: list[tuple[int, int, str, str, int]] = []
+        gap = epoch != known or number > snapshot.applied
+        if not gap:
+            # one more number than asked for: of the cursor's own number some events may be missing
+            since = number if ordinal >= _ALL else number - 1
+            gap = catch_up.too_old(snapshot, since, self._now())
+            if not gap:
+                events = self._missed(snapshot, stream, since)
+                events = [e for e in events if (e[0], e[1]) > (number, ordinal)]
+                gap = len(events) > CATCH_UP_EVENTS
+        if gap:
+            cursor = f"{known}.{snapshot.applied}.{ORDINALS['gap']}"
+            stream.push(StreamEvent(cursor, "gap", "", 0))
+            return
+        for event_number, event_ordinal, kind, queue, subject in sorted(events):
+            cursor = f"{known}.{event_number}.{event_ordinal}"
+            stream.push(StreamEvent(cursor, kind, queue, subject))
+
+    def _missed(
+        self, snapshot: Snapshot, stream: Stream, since: int
+    ) -> list[tuple[int, int, str, str, int]]:
+        """(number, ordinal, kind, queue, subject) of all after message `since`; more than
+        CATCH_UP_EVENTS when there are more."""
+        account, limit = stream.account, CATCH_UP_EVENTS + 1
+        relations = self._relations(snapshot, account)
+        found: dict[tuple[int, str], tuple[int, int, str, str, int]] = {}
+
+        def add(number: int, kind: str, queue: str, subject: int) -> None:
+            found.setdefault((number, kind), (number, ORDINALS[kind], kind, queue, subject))
+
+        for queue in stream.queues:
+            if queue == "home":
+                for number, id_ in catch_up.posts_after(
+                    snapshot, self._arena, relations, since, limit
+                ):
+                    add(number, "post", queue, id_)
+            elif queue == "notifications":
+                for number in catch_up.notifications_after(snapshot, account, since, limit):
+                    add(number, "notification", queue, number)
+            elif queue == "public":
+                for number, id_ in catch_up.public_after(snapshot, relations, since, limit):
+                    add(number, "post", queue, id_)
+            else:
+                tag = queue.partition("/")[2]
+                for number, id_ in catch_up.tag_after(snapshot, relations, tag, since, limit):
+                    add(number, "post", queue, id_)
+        for number, kind, subject in catch_up.changes_after(
+            snapshot, relations, stream.queues, since, limit
+        ):
+            add(number, kind, stream.queues[0], subject)
+        return list(found.values())
+
+
+_HELD: Final = 1 << 62
+"""A stream's number until its catch-up: no live event is newer."""
+
+_ALL: Final = 8
+"""An ordinal above all kinds: nothing of the cursor's own number is missing."""
+
+
+def _names(stream: Stream) -> list[str]:
+    """The stream's queues by their names at the engine."""
+    own = ("home", "notifications")
+    return [f"{queue}/{stream.account}" if queue in own else queue for queue in stream.queues]
+
+
+def _parse(cursor: str) -> tuple[int, int, int]:
+    """Raises Refused("parameter_malformed")."""
+    parts = cursor.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise Refused(
+            "parameter_malformed", name="Last-Event-ID", why="a cursor is epoch.number.ordinal"
+        )
+    if any(len(part) > 19 for part in parts):
+        raise Refused("parameter_malformed", name="Last-Event-ID", why="a number is too large")
+    epoch, number, ordinal = map(int, parts)
+    return epoch, number, ordinal

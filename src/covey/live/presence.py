@@ -1,0 +1,63 @@
+"""Who is connected, at one edge: Roaring bitmaps of accounts, and the names of shared queues.
+
+One wake carries an event once, with the bitmap of the accounts it concerns, whatever their number.
+"""
+
+from __future__ import annotations
+
+from pyroaring import BitMap
+
+
+class Presence:
+    """The queues that an edge watches."""
+
+    def __init__(self) -> None:
+        self.homes = BitMap()
+        self.notifications = BitMap()
+        self.shared: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.homes or self.notifications or self.shared)
+
+    def watch(self, queue: str) -> None:
+        """Raises ValueError for a queue there can't be."""
+        accounts, number = self._find(queue)
+        if accounts is None:
+            self.shared.add(queue)
+        else:
+            accounts.add(number)
+
+    def unwatch(self, queue: str) -> None:
+        """Raises ValueError for a queue there can't be."""
+        accounts, number = self._find(queue)
+        if accounts is None:
+            self.shared.discard(queue)
+        else:
+            accounts.discard(number)
+
+    def _find(self, queue: str) -> tuple[BitMap | None, int]:
+        name, _, rest = queue.partition("/")
+        if name == "home":
+            return self.homes, int(rest)
+        if name == "notifications":
+            return self.notifications, int(rest)
+        if queue == "public" or (name == "tag" and rest):
+            return None, 0
+        raise ValueError(f"there is no queue {queue!r}")
+
+    def accounts(self, kind: str, accounts: BitMap) -> BitMap:
+        """Those of `accounts` that are connected and told of events of this kind."""
+        if kind == "notification":
+            return accounts & self.notifications
+        if kind == "post":
+            return accounts & self.homes
+        return accounts & (self.homes | self.notifications)
+
+    def queues(self, queues: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `queues` that are watched; "tag/" stands for every tag."""
+        if not self.shared:
+            return ()
+        found = [queue for queue in queues if queue in self.shared]
+        if "tag/" in queues:
+            found += [queue for queue in self.shared if queue.startswith("tag/")]
+        return tuple(found)

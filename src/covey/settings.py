@@ -1,0 +1,83 @@
+"""Settings of one server: from the environment (`COVEY_…`), else from `covey.toml` in its data
+folder, else as written here. `docs/operating.md` lists them; a test compares."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+FILE: Final = "covey.toml"
+
+
+class WrongSetting(Exception):
+    """A setting has a value that can't be."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may choose. Lists are comma-separated in the environment."""
+
+    public_url: str = ""
+    """Where people reach the server, as `https://example.org`. Every address that Covey writes is
+    made from it, never from a request's Host. Empty: the address it listens on."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For is believed."""
+    title: str = "Covey"
+    description: str = "A place to post, follow and read."
+    contact_email: str = ""
+    languages: tuple[str, ...] = ("en",)
+    edges: int = 0
+    """Edge processes; 0: one for each core beside the engine's, at least one."""
+    log_level: str = "info"
+
+    @property
+    def secure(self) -> bool:
+        """People come by https, so cookies say so."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def domain(self) -> str:
+        """Host, and port unless it is the usual one: what stands behind the @ of an address."""
+        return self.public_url.partition("://")[2]
+
+
+def load(folder: Path) -> Settings:
+    """The settings of the server in `folder`. Raises WrongSetting, naming the setting."""
+    values: dict[str, object] = {}
+    path = folder / FILE
+    if path.exists():
+        try:
+            values.update(tomllib.loads(path.read_text("utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise WrongSetting(f"{path} can't be read: {error}") from None
+    for field in msgspec.structs.fields(Settings):
+        found = os.environ.get(f"COVEY_{field.name.upper()}")
+        if found is not None:
+            is_list = isinstance(field.default, tuple)
+            values[field.name] = [v.strip() for v in found.split(",") if v.strip()] if is_list else found
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise WrongSetting(f"a setting of {folder} is wrong: {error}") from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    url = settings.public_url
+    if url and (not url.startswith(("http://", "https://")) or url.count("/") != 2):
+        raise WrongSetting(f"public_url is {url!r}: it must be like https://example.org, no path")
+    for network in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise WrongSetting(f"trusted_proxies: {network!r} is no address or network") from None
+    if not 0 <= settings.edges <= 64:
+        raise WrongSetting(f"edges is {settings.edges}: it must be 0 to 64")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise WrongSetting(f"log_level is {settings.log_level!r}: debug, info, warning or error")
