@@ -7,7 +7,7 @@ steps make sense and a history stays one when hypothesis takes steps out of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -94,11 +94,14 @@ RELATIONS = {
 
 
 def histories(
-    weights: dict[str, int] = READING, *, min_size: int = 0, max_size: int = 60
+    weights: dict[str, int] = READING, *, max_size: int = 60
 ) -> st.SearchStrategy[list[Step]]:
+    """Of any length up to `max_size`, all as likely: by itself `lists` makes about five steps."""
     small = st.integers(0, 63)
     step = st.builds(Step, weighted(weights), small, small, small, small, small)
-    return st.lists(step, min_size=min_size, max_size=max_size)
+    return st.integers(0, max_size).flatmap(
+        lambda size: st.lists(step, min_size=size, max_size=size)
+    )
 
 
 def founding(accounts: int = 5) -> list[Submission]:
@@ -155,6 +158,16 @@ class Teller:
     def _account(self, choice: int) -> int:
         accounts = len(self.oracle.accounts)
         return accounts + 1 if choice == 63 else 1 + choice % max(accounts, 1)
+
+    def _other(self, actor: int, choice: int) -> int:
+        """Somebody else; now and then oneself after all."""
+        account = self._account(choice)
+        return self._account(choice + 1) if account == actor and choice < 56 else account
+
+    def _related(self, relation: Iterable[tuple[int, int]], actor: int, step: Step) -> int:
+        """Whom the actor has in this relation; now and then anybody."""
+        own = [target for account, target in relation if account == actor]
+        return own[step.whom % len(own)] if own and step.how % 8 else self._account(step.whom)
 
     def _post(self, choice: int) -> int:
         """One of the last few posts, of any state; now and then none, or an id that never was."""
@@ -233,27 +246,29 @@ class Teller:
                 return CloseSession(session_hash=hash_)
             case "follow":
                 return Follow(
-                    account=self._account(whom), boosts=how % 4 != 0, notify=how % 3 == 0
+                    account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0
                 )
             case "unfollow":
-                return Unfollow(account=self._account(whom))
+                return Unfollow(account=self._related(oracle.follows, actor, step))
             case "block":
-                return Block(account=self._account(whom))
+                return Block(account=self._other(actor, whom))
             case "unblock":
-                return Unblock(account=self._account(whom))
+                return Unblock(account=self._related(sorted(oracle.blocks), actor, step))
             case "mute":
                 minutes = (0, 5, 30, 600)[how % 4]
                 until = max(self.now, oracle.stamp) + minutes * MINUTE_MS if minutes else 0
-                return Mute(account=self._account(whom), notifications=what % 2 == 0, until=until)
+                return Mute(account=self._other(actor, whom), notifications=what % 2 == 0, until=until)
             case "unmute":
-                return Unmute(account=self._account(whom))
+                return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":
                 return self._post_message(step)
             case "delete":
                 return Delete(post=self._own(actor, what) if how % 8 else self._post(what))
             case "boost":
                 visibility = VISIBILITIES[(0, 0, 0, 0, 0, 1, 2, 3)[how % 8]]
-                return Boost(post=self._post(what), visibility=visibility)
+                originals = [row.id for row in oracle.posts if not row.boost_of][-12:]
+                post = originals[-1 - what % len(originals)] if originals and whom % 8 else 0
+                return Boost(post=post or self._post(what), visibility=visibility)
             case "unboost":
                 own = [r.boost_of for r in oracle.posts if r.boost_of and r.author == actor]
                 return Unboost(post=own[-1 - what % len(own)] if own else self._post(what))
