@@ -7,9 +7,9 @@ stops at the first.)
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import apsw
 
@@ -53,6 +53,13 @@ def open_database(
     return connection
 
 
+def rows(connection: apsw.Connection, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
+    """All rows, for statements whose few rows are wanted at once."""
+    execute: Callable[..., Any] = connection.execute
+    found: list[Any] = execute(sql, values).fetchall()
+    return found
+
+
 def set_pragma(connection: apsw.Connection, name: str, value: int | str) -> None:
     """Set it, read it back. Raises WrongDatabase when it did not take."""
     connection.execute(f"pragma {name} = {value}").fetchall()
@@ -70,8 +77,8 @@ def mark(connection: apsw.Connection, application_id: int, version: int) -> None
 def marks(connection: apsw.Connection) -> tuple[int, int]:
     """(application id, version)."""
     return (
-        int(connection.pragma("application_id")),  # type: ignore[call-overload]
-        int(connection.pragma("user_version")),  # type: ignore[call-overload]
+        rows(connection, "pragma application_id")[0][0],
+        rows(connection, "pragma user_version")[0][0],
     )
 
 

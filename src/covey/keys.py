@@ -5,9 +5,11 @@ The first byte says whose key it is, and so how long its answer is remembered:
 | first byte | key | remembered |
 |---|---|---|
 | `u` | a client's random UUID (16 bytes) | for good |
-| `c` | any other Idempotency-Key of a client: often a hash of the text, and "good morning" may be said twice in a life | an hour |
+| `c` | any other Idempotency-Key of a client: often a hash of the text | an hour |
 | `e` | 16 random bytes an edge made up, used again when an answer got lost | 10 minutes |
 | `d` | the engine's timer: the number that is due | never: `check` sees whether it still holds |
+
+A client's hash of a text is not kept for good: "good morning" may be said twice in a life.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from covey.errors import Refused
 from covey.limits import KEY_CHARACTERS, KEY_CLIENT_MS, KEY_EDGE_MS
 
 _PRINTABLE: Final = re.compile(rf"[!-~][ -~]{{0,{KEY_CHARACTERS - 1}}}")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
+_HEX: Final = "[0-9a-fA-F]"
+_UUID: Final = re.compile(rf"{_HEX}{{8}}(-?){_HEX}{{4}}\1{_HEX}{{4}}\1{_HEX}{{4}}\1{_HEX}{{12}}")
 
 FOR_GOOD: Final = 0
 

@@ -12,7 +12,7 @@ points of the text). `apply` only resolves the names.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Union
+from typing import Any, Final, Literal, Union, get_args
 
 import msgspec
 from msgspec import Struct
@@ -62,7 +62,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 # --- accounts ---------------------------------------------------------------------------------
 
 
-class Register(Message, tag="register"):
+class Register(Message, frozen=True, tag="register"):
     """A new account. Its number is the next one: dense, in order of registration."""
 
     name: str
@@ -75,7 +75,7 @@ class Register(Message, tag="register"):
     app: int = 0
 
 
-class Profile(Message, tag="profile"):
+class Profile(Message, frozen=True, tag="profile"):
     """The whole profile as it is from now on; the edge fills in what a form left out."""
 
     display_name: str = ""
@@ -92,7 +92,7 @@ class Profile(Message, tag="profile"):
     sensitive: bool = False
 
 
-class Password(Message, tag="password"):
+class Password(Message, frozen=True, tag="password"):
     """A new password for `account`; all its sessions but `keep_session` are closed."""
 
     account: int
@@ -100,7 +100,7 @@ class Password(Message, tag="password"):
     keep_session: bytes = b""
 
 
-class SetRole(Message, tag="role"):
+class SetRole(Message, frozen=True, tag="role"):
     """An administrator, or the server, gives `account` a role."""
 
     account: int
@@ -111,7 +111,7 @@ class SetRole(Message, tag="role"):
 # Secrets never stand in the log: only their SHA-256 (they have 256 random bits, so no salt).
 
 
-class App(Message, tag="app"):
+class App(Message, frozen=True, tag="app"):
     """A client program made itself known. Its number is the id of the entry."""
 
     client_id: str
@@ -122,7 +122,7 @@ class App(Message, tag="app"):
     website: str = ""
 
 
-class Grant(Message, tag="grant"):
+class Grant(Message, frozen=True, tag="grant"):
     """An account allowed an app: the authorization code, good once and for ten minutes."""
 
     code_hash: bytes
@@ -133,8 +133,8 @@ class Grant(Message, tag="grant"):
     """PKCE code challenge (method S256); empty: none was asked for."""
 
 
-class Token(Message, tag="token"):
-    """An access token for `account` (0: for the app alone), from a grant when `code_hash` is set."""
+class Token(Message, frozen=True, tag="token"):
+    """An access token for `account` (0: the app's own), from a grant when `code_hash` is set."""
 
     token_hash: bytes
     app: int
@@ -143,25 +143,25 @@ class Token(Message, tag="token"):
     code_hash: bytes = b""
 
 
-class RevokeToken(Message, tag="revoke_token"):
+class RevokeToken(Message, frozen=True, tag="revoke_token"):
     token_hash: bytes
 
 
-class OpenSession(Message, tag="open_session"):
+class OpenSession(Message, frozen=True, tag="open_session"):
     """A browser logged in as the actor."""
 
     session_hash: bytes
     agent: str = ""
 
 
-class CloseSession(Message, tag="close_session"):
+class CloseSession(Message, frozen=True, tag="close_session"):
     session_hash: bytes
 
 
 # --- graph ------------------------------------------------------------------------------------
 
 
-class Follow(Message, tag="follow"):
+class Follow(Message, frozen=True, tag="follow"):
     """Follow `account`, or change the options of following it."""
 
     account: int
@@ -169,21 +169,21 @@ class Follow(Message, tag="follow"):
     notify: bool = False
 
 
-class Unfollow(Message, tag="unfollow"):
+class Unfollow(Message, frozen=True, tag="unfollow"):
     account: int
 
 
-class Block(Message, tag="block"):
+class Block(Message, frozen=True, tag="block"):
     """Neither sees the other any more; following ends both ways."""
 
     account: int
 
 
-class Unblock(Message, tag="unblock"):
+class Unblock(Message, frozen=True, tag="unblock"):
     account: int
 
 
-class Mute(Message, tag="mute"):
+class Mute(Message, frozen=True, tag="mute"):
     """See no posts of `account`; until `until` (stamp, ms) unless that is 0."""
 
     account: int
@@ -191,14 +191,14 @@ class Mute(Message, tag="mute"):
     until: int = 0
 
 
-class Unmute(Message, tag="unmute"):
+class Unmute(Message, frozen=True, tag="unmute"):
     account: int
 
 
 # --- posts ------------------------------------------------------------------------------------
 
 
-class Post(Message, tag="post"):
+class Post(Message, frozen=True, tag="post"):
     text: str
     visibility: Visibility = "public"
     language: str = ""
@@ -211,37 +211,37 @@ class Post(Message, tag="post"):
     app: int = 0
 
 
-class Delete(Message, tag="delete"):
+class Delete(Message, frozen=True, tag="delete"):
     """Take back one's own post."""
 
     post: int
 
 
-class Boost(Message, tag="boost"):
+class Boost(Message, frozen=True, tag="boost"):
     """Pass a post on to one's followers. The boost has an id of its own."""
 
     post: int
     visibility: Visibility = "public"
 
 
-class Unboost(Message, tag="unboost"):
+class Unboost(Message, frozen=True, tag="unboost"):
     """Take back one's boost of `post` (the original)."""
 
     post: int
 
 
-class Favourite(Message, tag="favourite"):
+class Favourite(Message, frozen=True, tag="favourite"):
     post: int
 
 
-class Unfavourite(Message, tag="unfavourite"):
+class Unfavourite(Message, frozen=True, tag="unfavourite"):
     post: int
 
 
 # --- queues -----------------------------------------------------------------------------------
 
 
-class Read(Message, tag="read"):
+class Read(Message, frozen=True, tag="read"):
     """The actor's reading position in one of its queues: all up to `position` is read.
 
     `queue` is "home" (positions are post ids) or "notifications" (log numbers)."""
@@ -250,7 +250,7 @@ class Read(Message, tag="read"):
     position: int
 
 
-class Dismiss(Message, tag="dismiss"):
+class Dismiss(Message, frozen=True, tag="dismiss"):
     """Take one notification out of the queue, or with number 0 all of them."""
 
     number: int = 0
@@ -259,7 +259,7 @@ class Dismiss(Message, tag="dismiss"):
 # --- time -------------------------------------------------------------------------------------
 
 
-class Due(Message, tag="due"):
+class Due(Message, frozen=True, tag="due"):
     """What was to happen at some moment (row `number` of the state's `dues`) happens now."""
 
     number: int
@@ -291,11 +291,11 @@ class Entry(Struct, frozen=True):
 
 
 KINDS: Final[dict[str, type[Message]]] = {
-    str(kind.__struct_config__.tag): kind for kind in AnyMessage.__args__
+    str(kind.__struct_config__.tag): kind for kind in get_args(AnyMessage)
 }
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(AnyMessage)
+_decoder: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(AnyMessage)
 
 encode: Final = _encoder.encode
 """message → msgpack bytes."""
@@ -312,7 +312,8 @@ def kind_of(message: Message) -> str:
 
 def from_fields(kind: str, fields: dict[str, Any]) -> AnyMessage:
     """A message from plain values, as a command line has them. Raises msgspec.ValidationError."""
-    return msgspec.convert({**fields, "kind": kind}, AnyMessage, strict=False)
+    message: AnyMessage = msgspec.convert({**fields, "kind": kind}, AnyMessage, strict=False)
+    return message
 
 
 # --- post ids ---------------------------------------------------------------------------------

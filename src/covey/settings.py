@@ -58,8 +58,9 @@ def load(folder: Path) -> Settings:
     for field in msgspec.structs.fields(Settings):
         found = os.environ.get(f"COVEY_{field.name.upper()}")
         if found is not None:
-            is_list = isinstance(field.default, tuple)
-            values[field.name] = [v.strip() for v in found.split(",") if v.strip()] if is_list else found
+            values[field.name] = found
+            if isinstance(field.default, tuple):
+                values[field.name] = [v.strip() for v in found.split(",") if v.strip()]
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:

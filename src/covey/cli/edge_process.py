@@ -55,7 +55,7 @@ class Orders(Struct, frozen=True):
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams first: lifespan shutdown comes too late, uvicorn waits for open responses."""
+    """Ends the streams first: lifespan shutdown comes after uvicorn waited for open responses."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)

@@ -142,7 +142,7 @@ class Supervisor:
         )
 
     def run(self, ready: Callable[[], None]) -> int:
-        """Serve until SIGTERM or SIGINT. → exit status. `ready` is called once every edge answers."""
+        """Serve until SIGTERM or SIGINT. → exit status. `ready` is called when all edges answer."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         # a child's end wakes the loop below at once
@@ -267,4 +267,7 @@ def serve(data: Path, host: str, port: int, edges: int | None, accept_clock: boo
         found, public_url=found.public_url or address, edges=edges or found.edges
     )
     supervisor = Supervisor(data, listening, found, accept_clock=accept_clock)
-    sys.exit(supervisor.run(lambda: _say(f"answers at {address} (public address {found.public_url})")))
+    said = f"answers at {address}"
+    if found.public_url != address:
+        said += f", for people at {found.public_url}"
+    sys.exit(supervisor.run(lambda: _say(said)))

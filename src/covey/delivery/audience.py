@@ -1,14 +1,14 @@
 """Who gets it: one rule in two forms, which a property test holds together.
 
-`audience` is the set form: Roaring algebra, once per post, at fan-out. `delivered` is the predicate
-form: one candidate, one reader, at the merge; it needs only the reader's own relations. Both use
+`audience` is the set form: Roaring algebra, once per post, at fan-out. `delivered` is the
+predicate form: one candidate, one reader, at the merge; it needs only the reader's own relations. Both use
 what of a post is frozen with its first version, so a later change never moves it in or out of homes.
 
 | reason | who | not those who |
 |---|---|---|
 | self | the author, except direct posts | - |
-| follow | followers, where it is public, unlisted or followers-only | set the author aside; do not |
-|        |           | follow whom it replies to; hide the author's boosts                         |
+| follow | followers, where it is public, unlisted or | set the author aside; do not follow whom |
+|        | followers-only                             | it replies to; hide the author's boosts  |
 
 Set aside: the reader blocks or mutes the author, or the author blocks the reader; for a boost also
 the original's author in the author's place, either way; the post mentions somebody the reader
@@ -18,7 +18,7 @@ blocks.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from pyroaring import BitMap
@@ -55,6 +55,17 @@ class Candidate(Struct, frozen=True):
     boost_of: int = 0
     boost_account: int = 0
     mentioned: tuple[int, ...] = ()
+
+
+class Seen(Protocol):
+    """What of a post decides who may see it: a candidate has it, and so has a row."""
+
+    @property
+    def account(self) -> int: ...
+    @property
+    def visibility(self) -> int: ...
+    @property
+    def mentioned(self) -> tuple[int, ...]: ...
 
 
 class Relations(Struct, frozen=True):
@@ -108,16 +119,12 @@ def delivered(post: Candidate, reader: Relations) -> bool:
     if post.boost_of:
         return author not in reader.hides_boosts and post.boost_account not in reader.aside
     parent = post.reply_account
-    if (
-        post.reply_to
-        and parent not in (author, reader.account)
-        and parent not in reader.following
-    ):
+    if post.reply_to and parent not in (author, reader.account) and parent not in reader.following:
         return False
     return not any(account in reader.blocks for account in post.mentioned)
 
 
-def visible(post: Candidate, reader: Relations) -> bool:
+def visible(post: Seen, reader: Relations) -> bool:
     """May this reader see the post at all? Looked at on every row served, whatever brought it
     there. A boost is visible where its original is: ask for the original."""
     author = post.account

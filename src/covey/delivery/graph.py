@@ -47,7 +47,8 @@ class Relation:
 
     def load(self, edges: Iterable[tuple[int, int]]) -> None:
         """(target, account) pairs, best in order of the target."""
-        current, accounts = -1, []
+        current = -1
+        accounts: list[int] = []
         for target, account in edges:
             if target != current:
                 self._flush(current, accounts)

@@ -47,9 +47,7 @@ class Edge:
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
 
-    async def submit(
-        self, actor: int, message: AnyMessage, key: bytes | None = None
-    ) -> Accepted:
+    async def submit(self, actor: int, message: AnyMessage, key: bytes | None = None) -> Accepted:
         """Durable and visible when this returns. Raises Refused."""
         return await self.engine.submit(actor, message, key or edge_key())
 

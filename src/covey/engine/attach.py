@@ -1,4 +1,4 @@
-"""For commands that write: the running engine of a data folder, or one started for their duration."""
+"""For commands that write: the running engine of a data folder, or one started meanwhile."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from covey.database import BUSY_TIMEOUT_MS, open_database
+from covey.database import BUSY_TIMEOUT_MS, open_database, rows
 from covey.limits import WAL_FRAMES_PASSIVE, WAL_FRAMES_RESTART
 from covey.state.state import State
 
@@ -54,14 +54,14 @@ class Checkpointer:
     def _passive(self) -> None:
         # busy, or the engine is closing: the next batch tries again
         with contextlib.suppress(apsw.BusyError, apsw.ConnectionClosedError):
-            _, log, done = self._helper.execute("pragma wal_checkpoint(passive)").fetchall()[0]
+            _, log, done = rows(self._helper, "pragma wal_checkpoint(passive)")[0]
             self._remaining = log - done
 
     def _restart(self) -> bool:
         connection = self._state.connection
         connection.set_busy_timeout(RESTART_WAIT_MS)
         try:
-            busy, _, _ = connection.execute("pragma wal_checkpoint(restart)").fetchall()[0]
+            busy, _, _ = rows(connection, "pragma wal_checkpoint(restart)")[0]
         except apsw.BusyError:
             return False
         finally:

@@ -142,7 +142,7 @@ class EngineClient:
         answer = await self._ask(lambda request: Submit(request, actor, key, message))
         if isinstance(answer, Rejection):
             raise Refused(answer.code, **answer.details)
-        assert isinstance(answer, Acceptance)  # noqa: S101
+        assert isinstance(answer, Acceptance)
         return Accepted(answer.number, answer.id, answer.repeated)
 
     async def count(self, bucket: str, subject: str) -> None:
@@ -155,7 +155,7 @@ class EngineClient:
     async def watch(self, queue: str) -> int:
         """From the number that is returned on, the queue's events come to `on_wake`."""
         answer = await self._ask(lambda request: Watch(request, queue))
-        assert isinstance(answer, Watching)  # noqa: S101
+        assert isinstance(answer, Watching)
         return answer.number
 
     def unwatch(self, queue: str) -> None:
@@ -163,7 +163,7 @@ class EngineClient:
 
     async def facts(self) -> Facts:
         answer = await self._ask(Ask)
-        assert isinstance(answer, Facts)  # noqa: S101
+        assert isinstance(answer, Facts)
         return answer
 
 
@@ -179,7 +179,7 @@ class _Carrier(asyncio.Protocol):
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101
+        assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._client.connected(self._write)
 
@@ -200,7 +200,7 @@ class _Carrier(asyncio.Protocol):
                 self._client.receive(from_engine.decode(body))
         except (WrongFrame, msgspec.DecodeError):
             logger.exception("the engine sent what is no frame")
-            assert self._transport  # noqa: S101
+            assert self._transport
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -263,13 +263,12 @@ class Engine:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            batch.events.append(
-                Event(number, "post", post.id, readers, _shared_queues(post, tags))
-            )
+            batch.events.append(Event(number, "post", post.id, readers, _shared_queues(post, tags)))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
-            readers, queues = BitMap([account]), ()
+            readers = BitMap([account])
+            queues: tuple[str, ...] = ()
             if kind == "delete":
                 readers, queues = self._who_had(subject)
             batch.events.append(Event(number, kind, subject, readers, queues))
@@ -279,7 +278,7 @@ class Engine:
 
     def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
         """Who is told that the post is gone."""
-        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))  # noqa: S608
+        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
         post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)

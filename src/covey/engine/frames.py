@@ -23,14 +23,14 @@ class Frame(Struct, frozen=True, array_like=True):
 # --- from an edge -----------------------------------------------------------------------------
 
 
-class Submit(Frame, tag=1):
+class Submit(Frame, frozen=True, tag=1):
     request: int
     actor: int
     key: bytes
     message: AnyMessage
 
 
-class Count(Frame, tag=2):
+class Count(Frame, frozen=True, tag=2):
     """Count an attempt of `subject` in `bucket`."""
 
     request: int
@@ -38,18 +38,18 @@ class Count(Frame, tag=2):
     subject: str
 
 
-class Watch(Frame, tag=3):
+class Watch(Frame, frozen=True, tag=3):
     """Tell of what comes into `queue`: "home/NUMBER", "notifications/NUMBER", "public", "tag/…"."""
 
     request: int
     queue: str
 
 
-class Unwatch(Frame, tag=4):
+class Unwatch(Frame, frozen=True, tag=4):
     queue: str
 
 
-class Ask(Frame, tag=5):
+class Ask(Frame, frozen=True, tag=5):
     """Ask for the engine's facts."""
 
     request: int
@@ -58,7 +58,7 @@ class Ask(Frame, tag=5):
 # --- from the engine --------------------------------------------------------------------------
 
 
-class Welcome(Frame, tag=16):
+class Welcome(Frame, frozen=True, tag=16):
     """The first frame on a connection."""
 
     log: str
@@ -66,14 +66,14 @@ class Welcome(Frame, tag=16):
     applied: int
 
 
-class Acceptance(Frame, tag=17):
+class Acceptance(Frame, frozen=True, tag=17):
     request: int
     number: int
     id: int
     repeated: bool
 
 
-class Rejection(Frame, tag=18):
+class Rejection(Frame, frozen=True, tag=18):
     """`code` is one of errors.REFUSALS."""
 
     request: int
@@ -81,7 +81,7 @@ class Rejection(Frame, tag=18):
     details: dict[str, Any]
 
 
-class Watching(Frame, tag=19):
+class Watching(Frame, frozen=True, tag=19):
     """From message `number` + 1 on, the queue's events come as wakes."""
 
     request: int
@@ -98,7 +98,7 @@ class WireEvent(Struct, frozen=True, array_like=True):
     queues: tuple[str, ...]
 
 
-class Wake(Frame, tag=20):
+class Wake(Frame, frozen=True, tag=20):
     """Events of a batch that ends with message `number`. `previous` is the number of the wake
     before it on this connection, 0 for the first: another one means that wakes were dropped."""
 
@@ -107,7 +107,7 @@ class Wake(Frame, tag=20):
     events: tuple[WireEvent, ...]
 
 
-class Facts(Frame, tag=21):
+class Facts(Frame, frozen=True, tag=21):
     """`arena` is (process id, file descriptor): /proc/PID/fd/FD, for the same user."""
 
     request: int
@@ -119,14 +119,14 @@ class Facts(Frame, tag=21):
     arena: tuple[int, int]
 
 
-class Counted(Frame, tag=23):
+class Counted(Frame, frozen=True, tag=23):
     """`until` is 0 when the attempt may be made, else the stamp from which the next one may."""
 
     request: int
     until: int
 
 
-class Beat(Frame, tag=22):
+class Beat(Frame, frozen=True, tag=22):
     """The engine lives; once a second."""
 
     applied: int

@@ -1,5 +1,5 @@
-"""The engine as a process of its own: `python -m covey.engine.process`, started by the supervisor of
-`covey serve`, or by a command for its duration (`attach`).
+"""The engine as a process of its own: `python -m covey.engine.process`, started by the supervisor
+of `covey serve`, or by a command for its duration (`attach`).
 
 Its one argument is a JSON object, see `Orders`.
 """

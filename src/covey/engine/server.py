@@ -73,7 +73,7 @@ class _EdgeConnection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101
+        assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._dispatcher.connect(self)
 
@@ -83,7 +83,7 @@ class _EdgeConnection(asyncio.Protocol):
                 self._dispatcher.receive(self, from_edge.decode(body))
         except (WrongFrame, msgspec.DecodeError, ValueError) as error:
             logger.error("an edge sent what is no frame, and is cut off: %s", error)
-            assert self._transport  # noqa: S101
+            assert self._transport
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -277,9 +277,7 @@ class Hub:
 
     # --- catching up --------------------------------------------------------------------------
 
-    def _read_from(
-        self, snapshot: Snapshot, stream: Stream, start: tuple[int, int, int]
-    ) -> None:
+    def _read_from(self, snapshot: Snapshot, stream: Stream, start: tuple[int, int, int]) -> None:
         """Push what came after the cursor `start` and up to the snapshot, or a gap."""
         epoch, number, ordinal = start
         known = self._engine.epoch

@@ -20,7 +20,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from covey.database import WrongDatabase, check_marks, mark, open_database
+from covey.database import WrongDatabase, check_marks, mark, open_database, rows
 from covey.messages import Entry, decode, encode, kind_of
 
 APPLICATION_ID: Final = 0x436C6F67  # "Clog"
@@ -77,15 +77,15 @@ class Log:
                 pragmas={"wal_autocheckpoint": CHECKPOINT_PAGES},
             )  # fmt: skip
             # What is found after this is on the disk, and not only in the page cache.
-            busy, _, _ = self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()[0]
+            busy, _, _ = rows(self._connection, "pragma wal_checkpoint(truncate)")[0]
             if busy:
                 raise WrongDatabase(f"{path} is in use: its write-ahead file can't be synced")
-            if not self._connection.execute("select 1 from sqlite_schema").fetchall():
+            if not rows(self._connection, "select 1 from sqlite_schema"):
                 self._create()
         else:
             self._connection = open_database(path, mode="read", vfs=vfs)
         check_marks(self._connection, APPLICATION_ID, VERSION)
-        facts = dict(self._connection.execute("select name, value from facts").fetchall())
+        facts = dict(rows(self._connection, "select name, value from facts"))
         self.id: str = facts["id"]
         self.epoch: int = facts["epoch"]
 
@@ -124,7 +124,7 @@ class Log:
 
     def last(self) -> Row | None:
         """The newest row, or None when the log is empty."""
-        found = self._connection.execute(f"{_SELECT} order by number desc limit 1").fetchall()
+        found = rows(self._connection, f"{_SELECT} order by number desc limit 1")
         return _row(found[0]) if found else None
 
     def last_number(self) -> int:
@@ -132,7 +132,7 @@ class Log:
         return row[0] if row else 0
 
     def row(self, number: int) -> Row | None:
-        found = self._connection.execute(f"{_SELECT} where number = ?", (number,)).fetchall()
+        found = rows(self._connection, f"{_SELECT} where number = ?", (number,))
         return _row(found[0]) if found else None
 
     def rows(self, after: int = 0, until: int | None = None, limit: int = -1) -> Iterator[Row]:
@@ -142,10 +142,11 @@ class Log:
         upper = (1 << 62) if until is None else until
         while limit:
             slice_limit = 1_000 if limit < 0 else min(1_000, limit)
-            found = self._connection.execute(
+            found = rows(
+                self._connection,
                 f"{_SELECT} where number > ? and number <= ? order by number limit ?",
                 (after, upper, slice_limit),
-            ).fetchall()
+            )
             yield from map(_row, found)
             if len(found) < slice_limit:
                 return

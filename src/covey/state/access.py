@@ -59,7 +59,7 @@ def check_app(state: State, actor: int, message: App, stamp: int) -> None:
 def _require_new(state: State, table: str, column: str, secret: bytes | str) -> None:
     """Two random secrets are never the same, so this one was sent before; `apply` may not meet it.
     Raises Refused("already_done")."""
-    if state.row(f"select 1 from {table} where {column} = ?", (secret,)):  # noqa: S608
+    if state.row(f"select 1 from {table} where {column} = ?", (secret,)):
         raise Refused("already_done")
 
 
@@ -136,9 +136,7 @@ def check_revoke_token(state: State, actor: int, message: RevokeToken, stamp: in
 
 
 @apply_of(RevokeToken)
-def apply_revoke_token(
-    state: State, entry: Entry, message: RevokeToken, outcome: Outcome
-) -> None:
+def apply_revoke_token(state: State, entry: Entry, message: RevokeToken, outcome: Outcome) -> None:
     state.execute("delete from tokens where token_hash = ?", (message.token_hash,))
     outcome.access = entry.number
 
@@ -151,9 +149,7 @@ def check_open_session(state: State, actor: int, message: OpenSession, stamp: in
 
 
 @apply_of(OpenSession)
-def apply_open_session(
-    state: State, entry: Entry, message: OpenSession, outcome: Outcome
-) -> None:
+def apply_open_session(state: State, entry: Entry, message: OpenSession, outcome: Outcome) -> None:
     state.execute(
         "insert into sessions values (?, ?, ?, ?)",
         (message.session_hash, entry.actor, message.agent, entry.stamp),
@@ -163,9 +159,7 @@ def apply_open_session(
 
 @check_of(CloseSession)
 def check_close_session(state: State, actor: int, message: CloseSession, stamp: int) -> None:
-    row = state.row(
-        "select account from sessions where session_hash = ?", (message.session_hash,)
-    )
+    row = state.row("select account from sessions where session_hash = ?", (message.session_hash,))
     if row is None or row[0] != actor:
         raise Refused("not_found")
 

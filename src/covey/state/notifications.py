@@ -32,9 +32,7 @@ def notify(
 
 def withdraw(state: State, account: int, number: int) -> None:
     """What it told of was taken back."""
-    state.execute(
-        "delete from notifications where account = ? and number = ?", (account, number)
-    )
+    state.execute("delete from notifications where account = ? and number = ?", (account, number))
 
 
 @check_of(Dismiss)

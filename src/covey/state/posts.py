@@ -59,12 +59,12 @@ def may_see(graph: Graph, post: Candidate, account: int) -> bool:
 def standing(state: State, id_: int, reader: int) -> Candidate:
     """The post, if it stands and the reader may see it. Raises Refused("not_found")."""
     row = state.row(
-        f"select {FROZEN} from posts where id = ? and deleted = 0 and boost_of = 0",  # noqa: S608
+        f"select {FROZEN} from posts where id = ? and deleted = 0 and boost_of = 0",
         (id_,),
     )
     if row is None:
         raise Refused("not_found")
-    post = candidate_of(row)  # type: ignore[arg-type]
+    post = candidate_of(row)
     if not may_see(state.graph, post, reader):
         raise Refused("not_found")
     return post
@@ -107,9 +107,7 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     state.last_id = id_
     reply_account = 0
     if message.reply_to:
-        reply_account = state.count(
-            "select account from posts where id = ?", (message.reply_to,)
-        )
+        reply_account = state.count("select account from posts where id = ?", (message.reply_to,))
         _count(state, number, message.reply_to, replies_count=1)
     mentions = []
     mentioned: dict[int, None] = {}
@@ -175,10 +173,10 @@ def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) 
 
 def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move."""
-    row = state.row(f"select {FROZEN}, number, facets from posts where id = ?", (id_,))  # noqa: S608
+    row = state.row(f"select {FROZEN}, number, facets from posts where id = ?", (id_,))
     if row is None:
         return
-    post = candidate_of(row[:8])  # type: ignore[arg-type]
+    post = candidate_of(row[:8])
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
@@ -209,7 +207,7 @@ def _count(state: State, number: int, id_: int, **counts: int) -> None:
     """Counts of a post grow by so much, and caches of it are stale."""
     for column, by in counts.items():
         state.execute(
-            f"update posts set {column} = {column} + ?, changed = ? where id = ?",  # noqa: S608
+            f"update posts set {column} = {column} + ?, changed = ? where id = ?",
             (by, number, id_),
         )
 

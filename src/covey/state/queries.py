@@ -6,11 +6,13 @@ a second long), so that all a page is made of belongs to one moment, `applied`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 import msgspec
 from msgspec import Struct
 from pyroaring import BitMap
@@ -91,13 +93,32 @@ class PostRow(Struct, frozen=True):
         return decode_facets(self.facets_column)
 
     @property
+    def mentioned(self) -> tuple[int, ...]:
+        """Numbers of the accounts it mentions."""
+        return _accounts(self.mentioned_column)
+
+    @property
     def candidate(self) -> Candidate:
-        return candidate_of(
-            (
-                self.id, self.account, self.visibility, self.reply_to, self.reply_account,
-                self.boost_of, self.boost_account, self.mentioned_column,
-            )
+        return Candidate(
+            self.id, self.account, self.visibility, self.reply_to, self.reply_account,
+            self.boost_of, self.boost_account, self.mentioned,
         )  # fmt: skip
+
+
+class PostGist(Struct, frozen=True):
+    """What of a post decides whether it is shown: a PostRow for those who only count."""
+
+    id: int
+    account: int
+    visibility: int
+    boost_of: int
+    mentioned_column: bytes
+    deleted: int
+    stamp: int
+
+    @property
+    def mentioned(self) -> tuple[int, ...]:
+        return _accounts(self.mentioned_column)
 
 
 class NotificationRow(Struct, frozen=True):
@@ -106,6 +127,15 @@ class NotificationRow(Struct, frozen=True):
     kind: str
     sender: int
     post: int
+    """0: it is about no post."""
+    stamp: int
+
+
+class PositionRow(Struct, frozen=True):
+    """How far a queue is read; `version` counts the moves."""
+
+    position: int
+    version: int
     stamp: int
 
 
@@ -114,11 +144,14 @@ _ACCOUNT: Final = (
     " language, visibility, sensitive, followers_count, following_count, posts_count, last_post,"
     " created, changed"
 )
-_POST: Final = (
+POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
     " boosts_count, favourites_count, changed"
 )
+"""The columns of a PostRow, in its order."""
+_GIST: Final = "id, account, visibility, boost_of, mentioned, deleted, stamp"
+_AMONG: Final = "in (select value from carray(?))"
 
 
 class Snapshot:
@@ -143,29 +176,44 @@ class Snapshot:
         row = self.row(f"select {_ACCOUNT} from accounts where name_key = ?", (name.lower(),))
         return AccountRow(*row) if row else None
 
-    def accounts(self, numbers: Sequence[int]) -> dict[int, AccountRow]:
+    def accounts(self, numbers: Collection[int]) -> dict[int, AccountRow]:
         """Those there are."""
-        rows = self.execute(
-            f"select {_ACCOUNT} from accounts where number in ({_marks(numbers)})", tuple(numbers)
-        )
+        rows = self.among(f"select {_ACCOUNT} from accounts where number {_AMONG}", numbers)
         return {row[0]: AccountRow(*row) for row in rows}
 
     def post(self, id_: int) -> PostRow | None:
-        row = self.row(f"select {_POST} from posts where id = ?", (id_,))
+        row = self.row(f"select {POST} from posts where id = ?", (id_,))
         return PostRow(*row) if row else None
 
-    def posts(self, ids: Sequence[int]) -> dict[int, PostRow]:
+    def posts(self, ids: Collection[int]) -> dict[int, PostRow]:
         """Those there are, tombstones too."""
-        rows = self.execute(
-            f"select {_POST} from posts where id in ({_marks(ids)})", tuple(ids)
-        )
+        rows = self.among(f"select {POST} from posts where id {_AMONG}", ids)
         return {row[0]: PostRow(*row) for row in rows}
 
-    def candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:
-        rows = self.execute(
-            f"select {FROZEN} from posts where id in ({_marks(ids)})", tuple(ids)
-        )
+    def gists(self, ids: Collection[int]) -> dict[int, PostGist]:
+        """Those there are, tombstones too."""
+        rows = self.among(f"select {_GIST} from posts where id {_AMONG}", ids)
+        return {row[0]: PostGist(*row) for row in rows}
+
+    def boosted(self, ids: Collection[int]) -> dict[int, int]:
+        """id → the original's id, or 0 of what is no boost."""
+        return dict(self.among(f"select id, boost_of from posts where id {_AMONG}", ids))
+
+    def candidates(self, ids: Collection[int]) -> dict[int, Candidate]:
+        rows = self.among(f"select {FROZEN} from posts where id {_AMONG}", ids)
         return {row[0]: candidate_of(row) for row in rows}
+
+    def among(self, sql: str, values: Collection[int]) -> list[Any]:
+        """All rows of `sql`, whose one parameter is `carray(?)` over `values`."""
+        return self.execute(sql, (numbers(values),)).fetchall() if values else []
+
+    def position(self, account: int, queue: str) -> PositionRow | None:
+        """None: nothing of it was ever read."""
+        row = self.row(
+            "select position, version, stamp from positions where account = ? and queue = ?",
+            (account, queue),
+        )
+        return PositionRow(*row) if row else None
 
     def relations(self, account: int) -> Relations:
         """The reader's own relations; edges cache them by the arena's `relations` number."""
@@ -187,8 +235,14 @@ class Snapshot:
         return BitMap([row[0] for row in self.execute(sql, (account,))])
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
+def numbers(values: Iterable[int]) -> apsw.carray:
+    """Values for a statement's `carray(?)`: one prepared statement, however many there are (at
+    least one)."""
+    return apsw.carray(array("q", values))
+
+
+def _accounts(column: bytes) -> tuple[int, ...]:
+    return tuple(array("I", column)) if column else ()
 
 
 class StateReader:

@@ -26,7 +26,7 @@ def _changed(state: State, number: int, account: int, **counts: int) -> None:
     """Counts of an account grow by so much, and caches of it are stale."""
     for column, by in counts.items():
         state.execute(
-            f"update accounts set {column} = {column} + ?, changed = ? where number = ?",  # noqa: S608
+            f"update accounts set {column} = {column} + ?, changed = ? where number = ?",
             (by, number, account),
         )
 
@@ -96,9 +96,7 @@ def _unfollow(state: State, entry: Entry, follower: int, followed: int) -> None:
         "select number from follows where follower = ? and followed = ?", (follower, followed)
     )
     withdraw(state, followed, began)
-    state.execute(
-        "delete from follows where follower = ? and followed = ?", (follower, followed)
-    )
+    state.execute("delete from follows where follower = ? and followed = ?", (follower, followed))
     graph.followers.remove(followed, follower)
     graph.boost_hiders.remove(followed, follower)
     graph.watchers.remove(followed, follower)

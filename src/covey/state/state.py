@@ -86,7 +86,7 @@ class State:
         self.connection = open_database(
             path, mode="create", synchronous="NORMAL", vfs=vfs, pragmas={"wal_autocheckpoint": 0}
         )
-        self.execute = self.connection.execute
+        self.execute: Callable[..., Any] = self.connection.execute
         if not self.execute("select 1 from sqlite_schema").fetchall():
             self._create()
         check_marks(self.connection, APPLICATION_ID, VERSION)
@@ -145,7 +145,8 @@ class State:
         """Rows and facts become visible together; the graph's changes stay."""
         self.checksum = checksum
         self.connection.executemany(
-            "insert into facts values (?, ?) on conflict (name) do update set value = excluded.value",
+            "insert into facts values (?, ?)"
+            " on conflict (name) do update set value = excluded.value",
             [
                 ("log", self.log_id),
                 ("applied", self.applied),
@@ -167,7 +168,8 @@ class State:
 
     def row(self, sql: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
         """The first row, or None."""
-        return self.execute(sql, values).fetchone()  # type: ignore[arg-type, no-any-return]
+        found: tuple[Any, ...] | None = self.execute(sql, values).fetchone()
+        return found
 
     def count(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """The one integer of the one row."""

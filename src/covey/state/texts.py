@@ -56,17 +56,18 @@ def check_facets(
 ) -> None:
     """They lie inside the text, do not overlap, and say what stands there. The edge made them, so
     anything else is a mistake of the edge or a forged submission."""
-    spans = sorted((facet.start, facet.end) for facet in (*mentions, *tags, *links))
+    facets: list[Mention | Tag | Link] = [*mentions, *tags, *links]
+    spans = sorted((facet.start, facet.end) for facet in facets)
     last = 0
     for start, end in spans:
         if not last <= start < end <= len(text):
-            raise Refused("parameter_malformed", name="facets", why="they overlap or leave the text")
+            raise Refused("parameter_malformed", name="facets", why="they overlap or lie outside")
         last = end
     for mention in mentions:
-        if text[mention.start : mention.end].lower() != f"@{mention.name}".lower():
-            # `@name@host` with our own host names the same account
-            if not text[mention.start : mention.end].lower().startswith(f"@{mention.name}@".lower()):
-                raise Refused("parameter_malformed", name="mentions", why="not what the text says")
+        said, name = text[mention.start : mention.end].lower(), f"@{mention.name}".lower()
+        # `@name@host` with our own host names the same account
+        if said != name and not said.startswith(f"{name}@"):
+            raise Refused("parameter_malformed", name="mentions", why="not what the text says")
     for link in links:
         check_url("A link", link.url)
     for tag in tags:

@@ -37,9 +37,7 @@ def check_due(state: State, actor: int, message: Due, stamp: int) -> None:
 
 @apply_of(Due)
 def apply_due(state: State, entry: Entry, message: Due, outcome: Outcome) -> None:
-    row = state.row(
-        "select at, account, subject from dues where number = ?", (message.number,)
-    )
+    row = state.row("select at, account, subject from dues where number = ?", (message.number,))
     state.execute("delete from dues where number = ?", (message.number,))
     if row is None:
         return
