@@ -19,6 +19,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "scope_missing": (403, "This action is outside the authorized scopes: it needs {scope}."),
     "account_needed": (422, "This method requires an authenticated user; this token is an app's."),
     "log_in_failed": (401, "Name or password is wrong."),
+    "log_in_needed": (401, "This needs an account: log in, then do it again."),
     "csrf": (403, "This form is too old or came from elsewhere. Go back, reload the page and send it again."),
     "forbidden": (403, "You may not do this: it needs the role {role}."),
     # names and accounts
