@@ -7,7 +7,7 @@ a second long), so that all a page is made of belongs to one moment, `applied`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -158,15 +158,18 @@ class Snapshot:
     """One moment of the state."""
 
     def __init__(self, reader: StateReader) -> None:
-        self.execute = reader.connection.execute
-        facts = dict(self.execute("select name, value from facts").fetchall())
+        self.execute: Callable[..., Any] = reader.connection.execute
+        facts: dict[str, Any] = dict(self.rows("select name, value from facts"))
         self.applied: int = facts.get("applied", 0)
         """Number of the last message applied."""
         self.last_id: int = facts.get("last_id", 0)
         """The newest post id."""
 
     def row(self, sql: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:
-        return self.execute(sql, values).fetchone()  # type: ignore[arg-type, no-any-return]
+        return self.execute(sql, values).fetchone()  # type: ignore[no-any-return]
+
+    def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
+        return self.execute(sql, values).fetchall()  # type: ignore[no-any-return]
 
     def account(self, number: int) -> AccountRow | None:
         row = self.row(f"select {_ACCOUNT} from accounts where number = ?", (number,))
@@ -205,7 +208,7 @@ class Snapshot:
 
     def among(self, sql: str, values: Collection[int]) -> list[Any]:
         """All rows of `sql`, whose one parameter is `carray(?)` over `values`."""
-        return self.execute(sql, (numbers(values),)).fetchall() if values else []
+        return self.rows(sql, (numbers(values),)) if values else []
 
     def position(self, account: int, queue: str) -> PositionRow | None:
         """None: nothing of it was ever read."""
@@ -235,7 +238,7 @@ class Snapshot:
         return BitMap([row[0] for row in self.execute(sql, (account,))])
 
 
-def numbers(values: Iterable[int]) -> apsw.carray:
+def numbers(values: Iterable[int]) -> Any:
     """Values for a statement's `carray(?)`: one prepared statement, however many there are (at
     least one)."""
     return apsw.carray(array("q", values))
