@@ -122,24 +122,33 @@ def require_role(state: State, actor: int, role: str) -> None:
         raise Refused("forbidden", role=role)
 
 
+def check_name(name: str) -> None:
+    """Whether it could be a name at all. Raises Refused("name_malformed" or "name_reserved")."""
+    if not _NAME.fullmatch(name):
+        raise Refused("name_malformed", name=name[:100], limit=NAME_CHARACTERS)
+    if name.lower() in RESERVED:
+        raise Refused("name_reserved", name=name)
+
+
+def check_email(email: str) -> None:
+    """Raises Refused("email_malformed")."""
+    if len(email) > EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
+        raise Refused("email_malformed", email=email[:EMAIL_CHARACTERS])
+
+
 @check_of(Register)
 def check_register(state: State, actor: int, message: Register, stamp: int) -> None:
     if actor != SERVER:
         raise Refused("forbidden", role="server")
     name = message.name
-    if not _NAME.fullmatch(name):
-        raise Refused("name_malformed", name=name[:100], limit=NAME_CHARACTERS)
-    key = name.lower()
-    if key in RESERVED:
-        raise Refused("name_reserved", name=name)
+    check_name(name)
     if number_of(state, name):
         raise Refused("name_taken", name=name)
     other = state.row("select name from accounts where look_key = ?", (look_key(name),))
     if other:
         raise Refused("name_look_alike", name=name, other=other[0])
     if message.email:
-        if len(message.email) > EMAIL_CHARACTERS or not _EMAIL.fullmatch(message.email):
-            raise Refused("email_malformed", email=message.email[:EMAIL_CHARACTERS])
+        check_email(message.email)
         if state.row("select 1 from accounts where email = ? and email != ''", (message.email,)):
             raise Refused("email_taken")
     check_text("The display name", message.display_name, DISPLAY_NAME_CHARACTERS, lines=False)
