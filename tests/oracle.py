@@ -63,9 +63,11 @@ class Event(NamedTuple):
 
     number: int
     kind: str
-    """"post" (subject: post id), "notification" (its number), "delete" (post id), "read" (0)."""
+    """"post" (subject: post id), "notification" (0), "delete" (post id), "read" (0)."""
     subject: int
     accounts: frozenset[int]
+    public: bool = False
+    """Whoever watches the public queue is told too."""
 
 
 @dataclass
@@ -103,16 +105,20 @@ class Told(NamedTuple):
 
 
 def page(
-    positions: Sequence[int], limit: int, max_id: int = 0, since_id: int = 0, min_id: int = 0
+    positions: Sequence[int],
+    limit: int,
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
 ) -> list[int]:
     """One page of a queue, newest first. `max_id`: older than that. `since_id`: the newest of what
     is newer. `min_id`: of what is newer, those next to it."""
     left = sorted(positions, reverse=True)
-    if max_id:
+    if max_id is not None:
         left = [position for position in left if position < max_id]
-    if min_id:
+    if min_id is not None:
         return [position for position in left if position > min_id][-limit:]
-    return [position for position in left if position > since_id][:limit]
+    return [position for position in left if position > (since_id or 0)][:limit]
 
 
 class Oracle:
@@ -449,14 +455,19 @@ class Oracle:
 
     def _live_post(self, row: Row) -> None:
         readers = [account for account in self.accounts if self.is_candidate(row, account)]
-        self.events.append(Event(row.number, "post", row.id, frozenset(readers)))
+        public = self.is_public(row)
+        self.events.append(Event(row.number, "post", row.id, frozenset(readers), public))
 
     def _delete(self, id_: int) -> None:
         row = self.row(id_)
         assert row is not None
         row.deleted = True
         self._take_back(row.number if row.boost_of else 0)
-        self.events.append(Event(self.number, "delete", id_, frozenset()))
+        # whoever may have it before their eyes: at home, or as somebody it mentions
+        readers = {account for account in self.accounts if self.is_candidate(row, account)}
+        readers |= {row.author, *row.mentioned}
+        public = row.visibility == "public"
+        self.events.append(Event(self.number, "delete", id_, frozenset(readers), public))
 
     def _tell(self, account: int, kind: str, sender: int, post: int = 0) -> None:
         """At most one for an account and message: the first kind stands."""
@@ -467,7 +478,7 @@ class Oracle:
         if [t for t in self.told if t[:2] == (account, self.number)]:
             return
         self.told.append(Told(account, self.number, kind, sender, post))
-        self.events.append(Event(self.number, "notification", self.number, frozenset([account])))
+        self.events.append(Event(self.number, "notification", 0, frozenset([account])))
 
     def _take_back(self, number: int) -> None:
         self.told = [t for t in self.told if t.number != number]
@@ -525,6 +536,11 @@ class Oracle:
             return False
         return not [account for account in row.mentioned if (reader, account) in self.blocks]
 
+    def is_public(self, row: Row) -> bool:
+        """It stands in the queue of everybody: no boosts, no replies to others."""
+        own = not row.reply_to or row.parent_author == row.author
+        return row.visibility == "public" and not row.boost_of and own
+
     # --- what is read -------------------------------------------------------------------------
 
     def candidates(self, reader: int) -> list[Row]:
@@ -548,6 +564,16 @@ class Oracle:
                     continue
             shown.append(row.id)
         return shown
+
+    def public(self, reader: int) -> list[int]:
+        """The queue of everybody, newest first."""
+        return [
+            row.id
+            for row in reversed(self.posts)
+            if self.is_public(row)
+            and not row.deleted
+            and not self.sets_aside(reader, row.author)
+        ]
 
     def outbox(self, author: int, reader: int) -> list[int]:
         """Ids of an account's posts and boosts that a reader may see, newest first."""
