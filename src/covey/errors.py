@@ -13,6 +13,8 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     # not there, or not for you: one answer, so that nothing leaks
     "not_found": (404, "Record not found"),
     "no_such_page": (404, "There is nothing at this address."),
+    "no_such_account": (404, "There is no account @{name} here."),
+    "no_such_post": (404, "There is no such post: it was deleted, never was, or is not for you."),
     # who are you
     "token_missing": (401, "This method requires an authenticated user"),
     "token_invalid": (401, "The access token is invalid"),
