@@ -1,0 +1,242 @@
+"""An engine in this process: its files in a folder, its arena in memory that outlives it, its clock
+in the test's hands; and what readers read beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from covey.delivery.arena import Arena, ArenaReader, make_arena_file
+from covey.edge import home
+from covey.edge.cursor import Cursor
+from covey.engine.engine import Accepted, Engine
+from covey.engine.engine import Submission as Submitted
+from covey.log import Log
+from covey.state.home import ids_above, ids_below
+from covey.state.merge import END, merge
+from covey.state.queries import StateReader
+from covey.state.state import State
+from tests.histories import START_MS, Submission
+from tests.oracle import Accepted as Expected
+from tests.oracle import Event, Oracle, page
+
+MAX_ACCOUNTS = 64
+HEADS_BYTES = 2 * 4096
+CHUNK_BYTES = 64
+CAPACITIES = [4, 8, 16, 64, 1024]
+"""Chunks in a circle: the small ones wrap all the time."""
+
+
+class Stop(BaseException):
+    """The process ends here. No `except Exception` may hold it up."""
+
+
+class Stopping:
+    """An `arrow` that counts what it passes and stops where it is told to."""
+
+    def __init__(self) -> None:
+        self.passed: dict[str, int] = {}
+        self.at: tuple[str, int] | None = None
+        """Arrow, and how many times it may still be passed before."""
+
+    def __call__(self, arrow: str) -> None:
+        self.passed[arrow] = self.passed.get(arrow, 0) + 1
+        if self.at and self.at[0] == arrow:
+            if not self.at[1]:
+                self.at = None
+                raise Stop(arrow)
+            self.at = (arrow, self.at[1] - 1)
+
+
+class Server:
+    """One engine after the other on the same files."""
+
+    def __init__(self, folder: Path, capacity: int = 1024) -> None:
+        self.folder = folder
+        self.now = START_MS
+        self.stopping = Stopping()
+        self._lives = 0
+        self._memory_bytes = HEADS_BYTES + capacity * CHUNK_BYTES
+        self._memory = make_arena_file(self._memory_bytes, MAX_ACCOUNTS)
+        self._open(folder)
+
+    def _open(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = Log(folder / "log.db", write=True)
+        # the sync of a log is not what is tested here, but that the log asks for it
+        self.log._connection.set_exec_trace(self._see)
+        self.state = State(folder / "state.db")
+        arena = Arena.from_fd(self._memory)
+        arena.stop = self.stopping
+        self.engine = Engine(
+            log=self.log, state=self.state, arena=arena, now=lambda: self.now, arrow=self.stopping
+        )
+        self.engine.recover()
+        self.reader = StateReader(folder / "state.db")
+        self.arena = ArenaReader.from_fd(self._memory)
+        self.arena.trusted = True  # one process: the order of stores is the program's
+
+    def _see(self, _cursor: object, sql: str, _bindings: object) -> bool:
+        if sql == "commit":
+            self.stopping("log write")
+        return True
+
+    def restart(self, *, keep_arena: bool = True) -> None:
+        """As an operator does it."""
+        self.close()
+        if not keep_arena:
+            os.close(self._memory)
+            self._memory = make_arena_file(self._memory_bytes, MAX_ACCOUNTS)
+        self._open(self.folder)
+
+    def crash(self) -> None:
+        """As the kernel leaves it when a process is gone: files as they are, nothing closed."""
+        self._lives += 1
+        after = self.folder.with_name(f"life {self._lives}")
+        after.mkdir()
+        for name in ("log.db", "log.db-wal", "state.db", "state.db-wal"):
+            if (self.folder / name).exists():
+                shutil.copy(self.folder / name, after / name)
+        self.close()
+        self._open(after)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.engine.close()
+
+    def end(self) -> None:
+        self.close()
+        os.close(self._memory)
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def step(
+        self, submissions: Sequence[Submission]
+    ) -> tuple[list[Expected | str], list[Event]]:
+        """A batch → answers and events, as the oracle has them."""
+        found = self.engine.step([Submitted(s.actor, s.key, s.message) for s in submissions])
+        answers = [
+            Expected(answer.number, answer.id) if isinstance(answer, Accepted) else answer.code
+            for answer in found.answers
+        ]
+        events = [
+            Event(e.number, e.kind, e.subject, frozenset(e.accounts), "public" in e.queues)
+            for e in found.events
+        ]
+        return answers, sorted(events, key=order_of)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def raw_homes(self, account: int) -> dict[str, list[int]]:
+        """All candidates of a home, newest first, however they are found."""
+        with self.reader.snapshot() as snapshot:
+            reader = snapshot.relations(account)
+            return {
+                "merge": [post.id for post in merge(snapshot, reader)],
+                "merge upwards": [p.id for p in merge(snapshot, reader, ascending=True)][::-1],
+                "arena": list(ids_below(snapshot, self.arena, reader, END)),
+                "arena upwards": list(ids_above(snapshot, self.arena, reader, 0, END))[::-1],
+            }
+
+    def arena_reach(self, account: int) -> tuple[list[int], int]:
+        """What the arena alone answers for: ids, and how far down."""
+        return self.arena.read(account, END, 10_000)
+
+    def home_page(self, account: int, arena: bool, **cursor: int | None) -> list[int]:
+        with self.reader.snapshot() as snapshot:
+            found = home.page(
+                snapshot,
+                self.arena if arena else None,
+                snapshot.relations(account),
+                Cursor(**cursor),  # type: ignore[arg-type]
+            )
+        return [row.id for row in found.rows]
+
+    def whole_home(self, account: int, arena: bool, limit: int) -> list[int]:
+        """Page after page downwards, until one is empty."""
+        return list(paged(lambda **at: self.home_page(account, arena, limit=limit, **at)))
+
+
+def paged(read: Callable[..., list[int]], pages_max: int = 500) -> list[int]:
+    shown: list[int] = []
+    max_id: int | None = None
+    for _ in range(pages_max):
+        found = read(max_id=max_id)
+        if not found:
+            return shown
+        shown += found
+        max_id = found[-1]
+    raise AssertionError("the queue never ends")
+
+
+def paged_upwards(read: Callable[..., list[int]], pages_max: int = 500) -> list[int]:
+    """From the first on by min_id, newest first in the end."""
+    shown: list[int] = []
+    min_id = 0
+    for _ in range(pages_max):
+        found = read(min_id=min_id)
+        if not found:
+            return shown
+        shown = found + shown
+        min_id = found[0]
+    raise AssertionError("the queue never ends")
+
+
+def order_of(event: Event) -> tuple[int, str, int, list[int]]:
+    return event.number, event.kind, event.subject, sorted(event.accounts)
+
+
+def compare_raw_homes(server: Server, oracle: Oracle) -> None:
+    """Arena, merge and oracle name the same candidates, and the arena promises no more than it has."""
+    for account in oracle.accounts:
+        expected = [row.id for row in oracle.candidates(account)]
+        for how, found in server.raw_homes(account).items():
+            assert found == expected, (how, account)
+        ids, reach = server.arena_reach(account)
+        assert ids == [id_ for id_ in expected if id_ >= reach][: len(ids)]
+        assert len(ids) == len([id_ for id_ in expected if id_ >= reach])
+
+
+def compare_homes(server: Server, oracle: Oracle, limits: Sequence[int] = (20,)) -> None:
+    """Pages: nothing missed, nothing twice, down and up, by arena and by merge."""
+    for account in oracle.accounts:
+        expected = oracle.home(account)
+        for arena in (True, False):
+            for limit in limits:
+
+                def read(
+                    account: int = account, arena: bool = arena, limit: int = limit, **at: int | None
+                ) -> list[int]:
+                    return server.home_page(account, arena, limit=limit, **at)
+
+                assert paged(read) == expected
+                assert paged_upwards(read) == expected
+
+
+def compare_pages(
+    server: Server, oracle: Oracle, cursors: Sequence[tuple[int, int, int, int]]
+) -> None:
+    """Single pages at any cursor. Each is (max, since, min, limit) as choices among the ids."""
+    ids = [row.id for row in oracle.posts]
+    if not ids:
+        return
+
+    def position(choice: int) -> int | None:
+        """An id there is, or one just beside it, or none."""
+        if choice % 4 == 3:
+            return None
+        return ids[choice // 4 % len(ids)] + choice % 4 - 1
+
+    for below, since, min_, limit in cursors:
+        at = {"max_id": position(below), "since_id": position(since), "min_id": position(min_)}
+        for account in oracle.accounts:
+            expected = page(oracle.home(account), limit, **at)
+            for arena in (True, False):
+                assert server.home_page(account, arena, limit=limit, **at) == expected, (account, at)
+
+
+def first(iterable: Sequence[int], count: int) -> list[int]:
+    return list(islice(iterable, count))

@@ -1,0 +1,189 @@
+"""A stop at every arrow inside the steps: what was answered is there once, what was not is there
+wholly or not at all, and may be sent again."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from covey.messages import Follow, Mute, Post
+from tests.engine.simulated import (
+    CAPACITIES,
+    Server,
+    Stop,
+    compare_homes,
+    compare_raw_homes,
+)
+from tests.folders import scratch
+from tests.histories import (
+    READING,
+    RELATIONS,
+    Step,
+    Submission,
+    Teller,
+    founding,
+    histories,
+)
+from tests.oracle import Accepted, Oracle
+from tests.state.comparing import compare
+
+BEFORE_THE_LOG = ["apply", "append", "log write"]
+AFTER_THE_LOG = [
+    "appended", "dirty", "commit", "committed", "reserved", "chunks", "heads", "floors",
+    "published", "numbers", "applied", "clean", "answer",
+]  # fmt: skip
+ARROWS = [*BEFORE_THE_LOG, *AFTER_THE_LOG]
+OF_DELIVERIES = {"reserved", "chunks", "heads"}
+OF_FLOORS = {"floors"}
+
+
+class Crashing:
+    """A server that stops, an edge that sends again what was not answered, and an oracle."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.oracle = server, Oracle()
+        self.now = server.now
+        self.acknowledged: dict[int, Submission] = {}
+        """By number."""
+        self.stops = 0
+        self.send(founding())
+
+    def send(self, batch: list[Submission]) -> None:
+        """Until it is answered."""
+        self.server.now = self.now
+        before = copy.deepcopy(self.oracle)
+        expected = [self.oracle.submit(*submission, self.now) for submission in batch]
+        try:
+            answers, _ = self.server.step(batch)
+        except Stop as stop:
+            self.stops += 1
+            self.server.crash()
+            if str(stop) in BEFORE_THE_LOG:
+                self.oracle = before
+            self.compare()
+            # the same keys again; what stands in the log is not done twice
+            expected = [self.oracle.submit(*submission, self.now) for submission in batch]
+            answers, _ = self.server.step(batch)
+        assert answers == expected
+        for submission, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Accepted):
+                self.acknowledged.setdefault(answer.number, submission)
+        self.compare()
+
+    def compare(self) -> None:
+        entries = {entry.number: entry for entry in self.server.log.read()}
+        assert list(entries) == list(range(1, self.oracle.number + 1))
+        for number, submission in self.acknowledged.items():
+            entry = entries[number]
+            assert (entry.actor, entry.key) == (submission.actor, submission.key)
+        stored = [(entry.actor, entry.key) for entry in entries.values()]
+        fresh = [pair for pair in stored if pair[1][:1] == b"e" and pair[1][1:] != bytes(16)]
+        assert len(set(fresh)) == len(fresh)
+        compare_raw_homes(self.server, self.oracle)
+        compare(self.server.state, self.oracle)
+
+
+def setting() -> list[Submission]:
+    """Everybody follows everybody, and there is something to read."""
+    made = []
+    for follower, followed in itertools.permutations(range(1, 6), 2):
+        made.append((follower, Follow(account=followed)))
+    for place in range(30):
+        made.append((1 + place % 5, Post(text=f"before {place}")))
+    return [Submission(a, m, b"es" + bytes([n])) for n, (a, m) in enumerate(made)]
+
+
+POSTS = [(1, Post(text="one")), (2, Post(text="two")), (1, Post(text="three"))]
+RELATION_BATCH = [(1, Mute(account=2)), (3, Follow(account=1, boosts=False))]
+BATCHES = {
+    "posts": POSTS,
+    "follows and mutes": RELATION_BATCH,
+    "both": [POSTS[0], RELATION_BATCH[0], POSTS[1], RELATION_BATCH[1], POSTS[2]],
+}
+
+
+@pytest.mark.parametrize("kind", list(BATCHES))
+@pytest.mark.parametrize("arrow", ARROWS)
+@pytest.mark.parametrize("capacity", [4, 1024])
+def test_a_stop_at_each_arrow(arrow: str, kind: str, capacity: int) -> None:
+    batch = [Submission(a, m, b"et" + bytes([n])) for n, (a, m) in enumerate(BATCHES[kind])]
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life", capacity)
+        crashing = Crashing(server)
+        crashing.send(setting())
+        server.stopping.at = (arrow, 0)
+        crashing.send(batch)
+        passed = not (
+            (arrow in OF_DELIVERIES and kind == "follows and mutes")
+            or (arrow in OF_FLOORS and kind == "posts")
+        )
+        assert crashing.stops == passed  # else the test proves nothing
+        assert len(crashing.acknowledged) == crashing.oracle.number
+        # and it goes on
+        server.stopping.at = None
+        crashing.send([Submission(4, Post(text="after"), b"eafter"), *batch])
+        compare_homes(server, crashing.oracle)
+        server.end()
+
+
+def test_these_are_all_the_arrows() -> None:
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life")
+        crashing = Crashing(server)
+        crashing.send(setting())
+        assert set(server.stopping.passed) == set(ARROWS)
+        server.end()
+
+
+def check_stops(
+    history: list[Step], size: int, capacity: int, stops: list[tuple[str, int]]
+) -> None:
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life", capacity)
+        crashing = Crashing(server)
+        crashing.send(setting())
+        # steps mean what stands before their batch, so that they mean the same when sent again
+        teller = Teller(crashing.oracle, crashing.now)
+        waiting = iter(stops)
+        batch: list[Submission] = []
+        for step in [*history, Step("wait", 0, 0, 0, 0, 0)]:
+            submissions = teller.tell(step)
+            batch += submissions
+            if len(batch) >= size or not submissions:
+                if not server.stopping.at:
+                    server.stopping.at = next(waiting, None)
+                crashing.send(batch)
+                crashing.now = teller.now
+                teller.oracle = crashing.oracle
+                batch = []
+        server.stopping.at = None
+        compare_homes(server, crashing.oracle)
+        server.end()
+
+
+stops = st.lists(st.tuples(st.sampled_from(ARROWS), st.integers(0, 3)), min_size=1, max_size=6)
+either = st.sampled_from([READING, RELATIONS]).flatmap(lambda w: histories(w, max_size=40))
+
+
+@settings(max_examples=60)
+@given(either, st.integers(1, 10), st.sampled_from(CAPACITIES), stops)
+def test_stops_in_any_history(
+    history: list[Step], size: int, capacity: int, stops: list[tuple[str, int]]
+) -> None:
+    check_stops(history, size, capacity, stops)
+
+
+@pytest.mark.long
+@settings(max_examples=1_000)
+@given(either, st.integers(1, 30), st.sampled_from(CAPACITIES), stops)
+def test_stops_in_any_history_at_length(
+    history: list[Step], size: int, capacity: int, stops: list[tuple[str, int]]
+) -> None:
+    check_stops(history, size, capacity, stops)
