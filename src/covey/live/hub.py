@@ -136,6 +136,10 @@ class Hub:
         """Open streams."""
         return self._count
 
+    def cursor_at(self, snapshot: Snapshot) -> str:
+        """From it on a stream brings all that a page made of `snapshot` does not show."""
+        return f"{self._engine.epoch}.{snapshot.applied}.{_ALL}"
+
     # --- open and close -----------------------------------------------------------------------
 
     async def open(
