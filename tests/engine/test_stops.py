@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covey.messages import Follow, Mute, Post
+from covey.messages import Follow, Mute, OpenSession, Post, Profile
 from tests.engine.simulated import (
     CAPACITIES,
     Server,
@@ -128,6 +128,33 @@ def test_a_stop_at_each_arrow(arrow: str, kind: str, capacity: int) -> None:
         server.stopping.at = None
         crashing.send([Submission(4, Post(text="after"), b"eafter"), *batch])
         compare_homes(server, crashing.oracle)
+        server.end()
+
+
+@pytest.mark.parametrize("arrow", ARROWS)
+def test_what_edges_cache_is_not_believed_after_a_stop(arrow: str) -> None:
+    """An edge outlives the engine: what a cut-off batch changed shows at its next request."""
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life")
+        crashing = Crashing(server)
+        crashing.send(setting())
+        seen = [server.arena.access, server.arena.relations, server.arena.profiles]
+        server.stopping.at = (arrow, 0)
+        try:
+            server.step(
+                [
+                    Submission(1, OpenSession(session_hash=bytes(32)), b"e1"),
+                    Submission(1, Mute(account=2), b"e2"),
+                    Submission(1, Profile(display_name="A"), b"e3"),
+                    Submission(1, Post(text="one"), b"e4"),
+                ]
+            )
+        except Stop:
+            server.crash()
+        now = [server.arena.access, server.arena.relations, server.arena.profiles]
+        if server.log.last_number() > crashing.oracle.number:
+            assert not set(now) & set(seen)
         server.end()
 
 
