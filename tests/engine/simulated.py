@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
@@ -74,7 +73,11 @@ class Server:
         self.engine = Engine(
             log=self.log, state=self.state, arena=arena, now=lambda: self.now, arrow=self.stopping
         )
-        self.engine.recover()
+        try:
+            self.engine.recover()
+        except BaseException:
+            self.engine.close()
+            raise
         self.reader = StateReader(folder / "state.db")
         self.arena = ArenaReader.from_fd(self._memory)
         self.arena.trusted = True  # one process: the order of stores is the program's
@@ -236,7 +239,3 @@ def compare_pages(
             expected = page(oracle.home(account), limit, **at)
             for arena in (True, False):
                 assert server.home_page(account, arena, limit=limit, **at) == expected, (account, at)
-
-
-def first(iterable: Sequence[int], count: int) -> list[int]:
-    return list(islice(iterable, count))
