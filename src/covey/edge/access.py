@@ -35,8 +35,7 @@ FOLLOW_SCOPES: Final = frozenset(
 """What the old scope `follow` means."""
 
 _READ: Final = (
-    "accounts blocks bookmarks favourites filters follows lists mutes notifications search"
-    " statuses"
+    "accounts blocks bookmarks favourites filters follows lists mutes notifications search statuses"
 )
 _WRITE: Final = (
     "accounts blocks bookmarks conversations favourites filters follows lists media mutes"

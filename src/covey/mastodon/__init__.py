@@ -1,0 +1,23 @@
+"""The Mastodon client API. docs/mastodon-api.md says what of it is there."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+
+def routes() -> list[BaseRoute]:
+    """One route for all of it; the `Edge` is at `app.state.edge`."""
+    from covey.mastodon import (  # noqa: F401 - each registers its operations
+        accounts,
+        instance,
+        markers,
+        nothing_yet,
+        notifications,
+        oauth,
+        statuses,
+        streaming,
+        timelines,
+    )
+    from covey.mastodon.door import OPERATIONS, Door
+
+    return [Door(OPERATIONS)]

@@ -1,0 +1,411 @@
+"""Rows → the API's JSON, from cached fragments.
+
+A status is `head + account + tail`: the head is cached by (id, changed), the account's fragment by
+(number, changed), the tail says what the viewer did with it and is one of five. So a count changes
+a head, a new display name an account, and a favourite of the viewer only which tail is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from covey.delivery.audience import Reach, Relations, visible
+from covey.edge.edge import Edge
+from covey.edge.images import avatar_url, header_url
+from covey.edge.queues import flags
+from covey.edge.render import account_url, post_url, render, tag_url
+from covey.edge.text import parse
+from covey.mastodon.door import encode
+from covey.mastodon.times import day, iso
+from covey.settings import Settings
+from covey.state.queries import AccountRow, NotificationRow, PostRow, Snapshot
+
+HEADS_CACHED: Final = 8_192
+"""Of posts: about 1.5 KB each."""
+ACCOUNTS_CACHED: Final = 8_192
+"""About 1 KB each."""
+
+VISIBILITY: Final = {
+    Reach.PUBLIC: "public",
+    Reach.UNLISTED: "unlisted",
+    Reach.FOLLOWERS: "private",
+    Reach.DIRECT: "direct",
+}
+"""Reach → the API's word."""
+REACH_WORDS: Final = {
+    "public": "public", "unlisted": "unlisted", "private": "followers", "direct": "direct"
+}  # fmt: skip
+"""The API's word → a message's."""
+
+NOTIFICATION_TYPES: Final = {
+    "mention": "mention", "status": "status", "boost": "reblog",
+    "favourite": "favourite", "follow": "follow",
+}  # fmt: skip
+"""A notification's kind → the API's type."""
+
+_ROLES: Final = {"moderator": ("2", "Moderator"), "administrator": ("3", "Administrator")}
+
+_STRANGERS_TAIL: Final = b"}"
+_TAILS: Final = {
+    (favourited, boosted): (
+        b',"favourited":%s,"reblogged":%s,"muted":false,"bookmarked":false}'
+        % (str(favourited).lower().encode(), str(boosted).lower().encode())
+    )
+    for favourited in (False, True)
+    for boosted in (False, True)
+}
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Fragments(Generic[Key, Value]):
+    """A cache in two halves: what was not used while the new one filled up is forgotten."""
+
+    def __init__(self, size: int) -> None:
+        self._half = size // 2
+        self._new: dict[Key, Value] = {}
+        self._old: dict[Key, Value] = {}
+
+    def get(self, key: Key) -> Value | None:
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: Key, value: Value) -> None:
+        if len(self._new) >= self._half:
+            self._old, self._new = self._new, {}
+        self._new[key] = value
+
+
+class Entities:
+    """Of one edge: settings, and the fragments made so far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.public_url = settings.public_url
+        self._heads: Fragments[int, tuple[int, bytes]] = Fragments(HEADS_CACHED)
+        self._accounts: Fragments[int, tuple[int, bytes]] = Fragments(ACCOUNTS_CACHED)
+        self._names: Fragments[int, str] = Fragments(8 * ACCOUNTS_CACHED)
+        self._apps: dict[int, dict[str, str | None]] = {}
+
+    # --- statuses -----------------------------------------------------------------------------
+
+    def statuses(
+        self,
+        snapshot: Snapshot,
+        reader: Relations,
+        rows: Sequence[PostRow],
+        posts: Mapping[int, PostRow] | None = None,
+    ) -> list[bytes]:
+        """A status for each row, in their order. `posts`: originals that are at hand already. A
+        boost whose original is gone or hidden is left out."""
+        originals: dict[int, PostRow] = {}
+        missing = []
+        for row in rows:
+            if row.boost_of:
+                found = posts.get(row.boost_of) if posts else None
+                if found is None:
+                    missing.append(row.boost_of)
+                else:
+                    originals[row.boost_of] = found
+        if missing:
+            originals.update(snapshot.posts(missing))
+        accounts = self._account_fragments(
+            snapshot,
+            {row.account for row in rows} | {row.account for row in originals.values()},
+        )
+        tails = self._tails(snapshot, reader.account, [row.boost_of or row.id for row in rows])
+        statuses = []
+        for row in rows:
+            tail = tails.get(row.boost_of or row.id, _STRANGERS_TAIL)
+            head = self._head(snapshot, row)
+            if not row.boost_of:
+                statuses.append(b"".join((head, accounts[row.account], tail)))
+                continue
+            original = originals.get(row.boost_of)
+            if original is None or original.deleted or not visible(original, reader):
+                continue
+            statuses.append(
+                b"".join(
+                    (
+                        head, accounts[row.account],
+                        b',"reblog":', self._head(snapshot, original), accounts[original.account],
+                        tail, tail,
+                    )
+                )
+            )  # fmt: skip
+        return statuses
+
+    def status(self, snapshot: Snapshot, reader: Relations, row: PostRow) -> bytes | None:
+        """None: the original of a boost is gone or hidden."""
+        found = self.statuses(snapshot, reader, [row])
+        return found[0] if found else None
+
+    def _tails(self, snapshot: Snapshot, account: int, ids: list[int]) -> dict[int, bytes]:
+        """What the viewer did with each post (never a boost), as the end of its status."""
+        if not account:
+            return {}
+        favourited, boosted = flags(snapshot, account, ids)
+        return {id_: _TAILS[id_ in favourited, id_ in boosted] for id_ in ids}
+
+    def _head(self, snapshot: Snapshot, row: PostRow) -> bytes:
+        """All of a status up to and with `"account":`."""
+        found = self._heads.get(row.id)
+        if found is not None and found[0] == row.changed:
+            return found[1]
+        head = encode(self._status(snapshot, row))[:-1] + b',"account":'
+        self._heads.put(row.id, (row.changed, head))
+        return head
+
+    def _status(self, snapshot: Snapshot, row: PostRow) -> dict[str, Any]:
+        """A status without account, reblog of a boost and the viewer's flags."""
+        url = post_url(self.public_url, self.name(snapshot, row.account), row.id)
+        status: dict[str, Any] = {
+            "id": str(row.id),
+            "created_at": iso(row.stamp),
+            "in_reply_to_id": str(row.reply_to) if row.reply_to else None,
+            "in_reply_to_account_id": str(row.reply_account) if row.reply_account else None,
+            "sensitive": bool(row.sensitive or row.warning),
+            "spoiler_text": row.warning,
+            "visibility": VISIBILITY[Reach(row.visibility)],
+            "language": row.language or None,
+            "uri": url,
+            "url": url,
+            "replies_count": row.replies_count,
+            "reblogs_count": row.boosts_count,
+            "favourites_count": row.favourites_count,
+            "edited_at": None,
+            "content": "",
+            "application": None,
+            "media_attachments": [],
+            "mentions": [],
+            "tags": [],
+            "emojis": [],
+            "card": None,
+            "poll": None,
+            "filtered": [],
+        }
+        if row.boost_of:
+            return status  # `reblog` follows behind the account
+        mentions, tags, links = row.facets
+        mentioned = self.mentioned(snapshot, row)
+        status["content"] = render(
+            row.text, mentions, tags, links, public_url=self.public_url,
+            names={name.lower(): name for name in mentioned.values()},
+        )  # fmt: skip
+        status["mentions"] = [
+            {
+                "id": str(number), "username": name, "acct": name,
+                "url": account_url(self.public_url, name),
+            }
+            for number, name in mentioned.items()
+        ]  # fmt: skip
+        status["tags"] = [
+            {"name": name, "url": tag_url(self.public_url, name)}
+            for name in dict.fromkeys(tag.name for tag in tags)
+        ]
+        status["application"] = self._app(snapshot, row.app)
+        status["reblog"] = None
+        return status
+
+    def mentioned(self, snapshot: Snapshot, row: PostRow) -> dict[int, str]:
+        """The accounts a post mentions, in the order of its text: number → name."""
+        return {number: self.name(snapshot, number) for number in row.candidate.mentioned}
+
+    def name(self, snapshot: Snapshot, number: int) -> str:
+        """An account's name: it never changes."""
+        found = self._names.get(number)
+        if found is None:
+            row = snapshot.row("select name from accounts where number = ?", (number,))
+            found = str(row[0]) if row else "unknown"
+            self._names.put(number, found)
+        return found
+
+    def _app(self, snapshot: Snapshot, number: int) -> dict[str, str | None] | None:
+        if not number:
+            return None
+        found = self._apps.get(number)
+        if found is None:
+            row = snapshot.row("select name, website from apps where number = ?", (number,))
+            if row is None:
+                return None
+            if len(self._apps) >= ACCOUNTS_CACHED:
+                self._apps.clear()
+            found = self._apps[number] = {"name": row[0], "website": row[1] or None}
+        return found
+
+    # --- accounts -----------------------------------------------------------------------------
+
+    def accounts(self, snapshot: Snapshot, wanted: Sequence[int]) -> list[bytes]:
+        """An account for each number, in their order."""
+        found = self._account_fragments(snapshot, wanted)
+        return [found[number] for number in wanted if number in found]
+
+    def account(self, snapshot: Snapshot, row: AccountRow) -> bytes:
+        found = self._accounts.get(row.number)
+        if found is not None and found[0] == row.changed:
+            return found[1]
+        fragment = encode(self.account_fields(snapshot, row))
+        self._accounts.put(row.number, (row.changed, fragment))
+        return fragment
+
+    def _account_fragments(self, snapshot: Snapshot, wanted: Collection[int]) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        stale: list[int] = []
+        for number, changed in snapshot.among(
+            "select number, changed from accounts where number in carray(?)", wanted
+        ):
+            cached = self._accounts.get(number)
+            if cached is not None and cached[0] == changed:
+                found[number] = cached[1]
+            else:
+                stale.append(number)
+        if stale:
+            for row in snapshot.accounts(stale).values():
+                found[row.number] = self.account(snapshot, row)
+        return found
+
+    def account_fields(self, snapshot: Snapshot, row: AccountRow) -> dict[str, Any]:
+        """An account, as values."""
+        url = account_url(self.public_url, row.name)
+        avatar, header = avatar_url(self.public_url, row.name), header_url(self.public_url)
+        mentions, tags, links = row.facets
+        names = {}
+        for mention in mentions:
+            mentioned = snapshot.account_named(mention.name)
+            if mentioned:
+                names[mention.name.lower()] = mentioned.name
+        return {
+            "id": str(row.number),
+            "username": row.name,
+            "acct": row.name,
+            "display_name": row.display_name,
+            "locked": False,
+            "bot": bool(row.bot),
+            "discoverable": bool(row.discoverable),
+            "indexable": bool(row.indexable),
+            "noindex": not row.indexable,
+            "group": False,
+            "created_at": iso(row.created),
+            "note": render(
+                row.note, mentions, tags, links, public_url=self.public_url, names=names
+            ),
+            "url": url,
+            "uri": url,
+            "avatar": avatar,
+            "avatar_static": avatar,
+            "header": header,
+            "header_static": header,
+            "followers_count": row.followers_count,
+            "following_count": row.following_count,
+            "statuses_count": row.posts_count,
+            "last_status_at": day(row.last_post),
+            "hide_collections": False,
+            "emojis": [],
+            "roles": [{"id": id_, "name": name, "color": ""} for id_, name in [_ROLES[row.role]]]
+            if row.role in _ROLES
+            else [],
+            "fields": [
+                {"name": field.name, "value": self._line(field.value), "verified_at": None}
+                for field in row.fields
+            ],
+        }
+
+    def own_account(self, snapshot: Snapshot, row: AccountRow) -> bytes:
+        """A CredentialAccount: an account as its owner sees it."""
+        fields = self.account_fields(snapshot, row)
+        id_, name = _ROLES.get(row.role, ("-99", ""))
+        fields["source"] = {
+            "privacy": VISIBILITY[_REACHES[row.visibility]],
+            "sensitive": bool(row.sensitive),
+            "language": row.language or None,
+            "note": row.note,
+            "fields": [
+                {"name": field.name, "value": field.value, "verified_at": None}
+                for field in row.fields
+            ],
+            "follow_requests_count": 0,
+            "discoverable": bool(row.discoverable),
+            "indexable": bool(row.indexable),
+            "hide_collections": False,
+        }
+        # no operation of the admin API is there, so no role gives a right to one
+        fields["role"] = {
+            "id": id_, "name": name, "permissions": "0", "color": "", "highlighted": bool(name),
+        }  # fmt: skip
+        return encode(fields)
+
+    def _line(self, value: str) -> str:
+        """A field's value: its addresses become links."""
+        text, _, _, links = parse(value, self.settings)
+        html = render(text, (), (), links, public_url=self.public_url, names={})
+        return html.removeprefix("<p>").removesuffix("</p>")
+
+    # --- notifications ------------------------------------------------------------------------
+
+    def notifications(
+        self,
+        snapshot: Snapshot,
+        reader: Relations,
+        rows: Sequence[NotificationRow],
+        posts: Mapping[int, PostRow] | None = None,
+    ) -> list[bytes]:
+        """A notification for each row, in their order; not those whose post is gone or hidden."""
+        wanted = {row.post for row in rows if row.post}
+        found = dict(posts or {})
+        missing = wanted - found.keys()
+        if missing:
+            found.update(snapshot.posts(list(missing)))
+        shown = [
+            post
+            for id_ in wanted
+            if (post := found.get(id_)) and not post.deleted and visible(post, reader)
+        ]
+        statuses = dict(
+            zip(
+                (post.id for post in shown),
+                self.statuses(snapshot, reader, shown, found),
+                strict=True,
+            )
+        )
+        accounts = self._account_fragments(snapshot, {row.sender for row in rows})
+        notifications = []
+        for row in rows:
+            if row.post and row.post not in statuses:
+                continue
+            head = encode(
+                {
+                    "id": str(row.number),
+                    "type": NOTIFICATION_TYPES[row.kind],
+                    "created_at": iso(row.stamp),
+                    "group_key": f"ungrouped-{row.number}",
+                }
+            )[:-1]
+            account = accounts[row.sender]
+            status = statuses.get(row.post)
+            end = b',"status":%s}' % status if status else b"}"
+            notifications.append(b'%s,"account":%s%s' % (head, account, end))
+        return notifications
+
+
+_REACHES: Final[dict[str, Reach]] = {reach.word: reach for reach in Reach}
+
+_entities: WeakKeyDictionary[Edge, Entities] = WeakKeyDictionary()
+
+
+def entities(edge: Edge) -> Entities:
+    found = _entities.get(edge)
+    if found is None:
+        found = _entities[edge] = Entities(edge.settings)
+    return found
+
+
+def joined(items: Sequence[bytes]) -> bytes:
+    """A JSON array."""
+    return b"[" + b",".join(items) + b"]"

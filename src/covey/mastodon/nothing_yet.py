@@ -1,0 +1,29 @@
+"""What clients ask at their start and what is truly empty: no such thing can exist here yet.
+Everything else that is not there is a 404."""
+
+from __future__ import annotations
+
+from covey.mastodon.door import EMPTY_LIST, Answer, Call, operation
+
+
+async def _nothing(call: Call) -> Answer:
+    return EMPTY_LIST
+
+
+for _path, _scope in (
+    ("/api/v1/lists", "read:lists"),
+    ("/api/v1/filters", "read:filters"),
+    ("/api/v2/filters", "read:filters"),
+    ("/api/v1/followed_tags", "read:follows"),
+    ("/api/v1/featured_tags", "read:accounts"),
+    ("/api/v1/announcements", ""),
+    ("/api/v1/bookmarks", "read:bookmarks"),
+    ("/api/v1/follow_requests", "read:follows"),
+    ("/api/v1/domain_blocks", "read:blocks"),
+    ("/api/v1/scheduled_statuses", "read:statuses"),
+    ("/api/v1/endorsements", "read:accounts"),
+):
+    operation("GET", _path, _scope)(_nothing)
+
+for _path in ("/api/v1/custom_emojis",):
+    operation("GET", _path, needs="anyone")(_nothing)

@@ -1,0 +1,60 @@
+"""Cursors out of parameters, and the Link header of every list."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from covey.edge.cursor import Cursor
+from covey.edge.requests import id_of
+from covey.errors import Refused
+from covey.limits import IDS_PER_REQUEST, PAGE_POSTS, PAGE_POSTS_MAX
+from covey.mastodon.door import Answer, Call
+from covey.mastodon.entities import joined
+
+_CURSOR: Final = frozenset(["max_id", "min_id", "since_id"])
+
+
+def limit_of(call: Call, default: int = PAGE_POSTS, maximum: int = PAGE_POSTS_MAX) -> int:
+    """Raises Refused("parameter_malformed"); more than `maximum` counts as that."""
+    return call.parameters.integer("limit", default, 1, maximum)
+
+
+def cursor_of(call: Call, default: int = PAGE_POSTS, maximum: int = PAGE_POSTS_MAX) -> Cursor:
+    """Raises Refused("parameter_malformed")."""
+    parameters = call.parameters
+    if not parameters.tree:
+        return Cursor(limit=default)
+    given = {name: parameters.id(name) for name in _CURSOR if parameters.text(name).strip()}
+    return Cursor(**given, limit=limit_of(call, default, maximum))
+
+
+def ids_of(call: Call, name: str = "id") -> list[int]:
+    """`id[]=1&id[]=2`, or plain `id=`. What can't be an id is left out, like an unknown one."""
+    words = call.parameters.texts(name)
+    if len(words) > IDS_PER_REQUEST:
+        raise Refused(
+            "parameter_malformed", name=name, why=f"there are more than {IDS_PER_REQUEST}"
+        )
+    found = (id_of(word) for word in words)
+    return [id_ for id_ in dict.fromkeys(found) if id_ is not None]
+
+
+def listed(call: Call, items: list[bytes], newest: int, oldest: int, older: bool) -> Answer:
+    """A list with its Link header: `next` when there may be more below `oldest`, `prev` for what
+    lies above `newest`."""
+    answer = Answer(joined(items))
+    if not newest:
+        return answer
+    links = []
+    kept = [
+        pair
+        for pair in parse_qsl(call.scope["query_string"].decode("latin-1"))
+        if pair[0] not in _CURSOR and pair[0] != "access_token"
+    ]
+    base = f"{call.public_url}{quote(call.scope['path'])}?"
+    if older:
+        links.append(f'<{base}{urlencode([*kept, ("max_id", oldest)])}>; rel="next"')
+    links.append(f'<{base}{urlencode([*kept, ("min_id", newest)])}>; rel="prev"')
+    answer.headers = [(b"link", ", ".join(links).encode("latin-1"))]
+    return answer

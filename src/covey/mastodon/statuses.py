@@ -1,0 +1,229 @@
+"""Statuses: write, show, delete, boost, favourite."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from covey.delivery.audience import Relations
+from covey.edge import queues
+from covey.edge.requests import header
+from covey.edge.shown import is_shown, load_originals
+from covey.edge.text import normal, parse
+from covey.errors import Refused
+from covey.keys import client_key
+from covey.limits import NAME_CHARACTERS
+from covey.mastodon.accounts import people, people_cursor
+from covey.mastodon.door import Answer, Call, as_json, encode, operation
+from covey.mastodon.entities import REACH_WORDS, entities, joined
+from covey.mastodon.pages import ids_of
+from covey.messages import (
+    AnyMessage,
+    Boost,
+    Delete,
+    Favourite,
+    Post,
+    Unboost,
+    Unfavourite,
+    Visibility,
+)
+from covey.state.queries import PostRow, Snapshot
+
+_NOT_YET: Final = {
+    "media_ids": "media",
+    "poll": "polls",
+    "scheduled_at": "scheduled posts",
+    "quoted_status_id": "quotes",
+}
+
+
+@operation("POST", "/api/v1/statuses", "write:statuses")
+async def create(call: Call) -> Answer:
+    key = header(call.scope, b"idempotency-key")
+    message = _post(call)
+    accepted = await call.edge.submit(call.account, message, client_key(key) if key else None)
+    return _shown(call, accepted.id)
+
+
+def _post(call: Call) -> Post:
+    """Raises Refused."""
+    parameters = call.parameters
+    for name, what in _NOT_YET.items():
+        if parameters.values(name) not in ([], [{}], [""]):
+            raise Refused("not_there_yet", what=what)
+    text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
+    with call.edge.snapshot() as snapshot:
+        author = snapshot.account(call.account)
+        reply_to = parameters.id("in_reply_to_id")
+        if reply_to:
+            parent = _row(call, snapshot, reply_to)
+            reply_to = parent.boost_of or parent.id
+    assert author is not None
+    return Post(
+        text=text,
+        visibility=_visibility(call, author.visibility),  # type: ignore[arg-type]
+        language=parameters.text("language", author.language),
+        warning=normal(parameters.text("spoiler_text")).strip(),
+        sensitive=parameters.boolean("sensitive", bool(author.sensitive)),
+        reply_to=reply_to,
+        mentions=mentions,
+        tags=tags,
+        links=links,
+        app=call.access.app,
+    )
+
+
+def _visibility(call: Call, default: Visibility) -> Visibility:
+    word = call.parameters.text("visibility")
+    if not word:
+        return default
+    if word not in REACH_WORDS:
+        raise Refused("visibility_unknown", visibility=word[:NAME_CHARACTERS])
+    return REACH_WORDS[word]  # type: ignore[return-value]
+
+
+# --- showing ----------------------------------------------------------------------------------
+
+
+def _row(call: Call, snapshot: Snapshot, id_: int) -> PostRow:
+    """The post or boost, if it stands and may be seen. Raises Refused("not_found")."""
+    row = snapshot.post(id_)
+    if row is None or not _shows(snapshot, call.edge.relations(snapshot, call.account), row):
+        raise Refused("not_found")
+    return row
+
+
+def _shows(snapshot: Snapshot, reader: Relations, row: PostRow) -> bool:
+    originals: dict[int, PostRow] = {}
+    load_originals(snapshot.posts, [row], originals)
+    return is_shown(row, originals, reader)
+
+
+def _original(call: Call) -> int:
+    """The post that the id in the path means: acting on a boost acts on its original."""
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, call.id)
+    return row.boost_of or row.id
+
+
+def _shown(call: Call, id_: int) -> Answer:
+    with call.edge.snapshot() as snapshot:
+        return Answer(_status(call, snapshot, _row(call, snapshot, id_)))
+
+
+def _status(call: Call, snapshot: Snapshot, row: PostRow) -> bytes:
+    reader = call.edge.relations(snapshot, call.account)
+    found = entities(call.edge).status(snapshot, reader, row)
+    if found is None:
+        raise Refused("not_found")
+    return found
+
+
+@operation("GET", "/api/v1/statuses/*", "read:statuses", needs="anyone")
+async def show(call: Call) -> Answer:
+    return _shown(call, call.id)
+
+
+@operation("GET", "/api/v1/statuses", "read:statuses", needs="anyone")
+async def show_many(call: Call) -> Answer:
+    """Those that are there and may be seen, in the order asked for."""
+    with call.edge.snapshot() as snapshot:
+        reader = call.edge.relations(snapshot, call.account)
+        wanted = ids_of(call)
+        found = snapshot.posts(wanted)
+        rows = [
+            found[id_] for id_ in wanted if id_ in found and _shows(snapshot, reader, found[id_])
+        ]
+        return Answer(joined(entities(call.edge).statuses(snapshot, reader, rows)))
+
+
+@operation("GET", "/api/v1/statuses/*/context", "read:statuses", needs="anyone")
+async def context(call: Call) -> Answer:
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, call.id)
+        reader = call.edge.relations(snapshot, call.account)
+        post = _row(call, snapshot, row.boost_of) if row.boost_of else row
+        ancestors, descendants = queues.thread(snapshot, reader, post)
+        made = entities(call.edge)
+        return Answer(
+            b'{"ancestors":%s,"descendants":%s}'
+            % (
+                joined(made.statuses(snapshot, reader, ancestors)),
+                joined(made.statuses(snapshot, reader, descendants)),
+            )
+        )
+
+
+@operation("GET", "/api/v1/statuses/*/source", "read:statuses")
+async def source(call: Call) -> Answer:
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, call.id)
+    if row.account != call.account:
+        raise Refused("not_found")
+    return as_json({"id": str(row.id), "text": row.text, "spoiler_text": row.warning})
+
+
+@operation("GET", "/api/v1/statuses/*/reblogged_by", "read:accounts", needs="anyone")
+async def reblogged_by(call: Call) -> Answer:
+    cursor, post = people_cursor(call), _original(call)
+    with call.edge.snapshot() as snapshot:
+        reader = call.edge.relations(snapshot, call.account)
+        return people(call, snapshot, queues.boosted_by(snapshot, reader, post, cursor))
+
+
+@operation("GET", "/api/v1/statuses/*/favourited_by", "read:accounts", needs="anyone")
+async def favourited_by(call: Call) -> Answer:
+    cursor, post = people_cursor(call), _original(call)
+    with call.edge.snapshot() as snapshot:
+        reader = call.edge.relations(snapshot, call.account)
+        return people(call, snapshot, queues.favourited_by(snapshot, reader, post, cursor))
+
+
+# --- acts -------------------------------------------------------------------------------------
+
+
+@operation("DELETE", "/api/v1/statuses/*", "write:statuses")
+async def delete(call: Call) -> Answer:
+    """Answers with the text, so that it can be written anew."""
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, call.id)
+        if row.account != call.account:
+            raise Refused("not_yours")
+        status = _status(call, snapshot, row)
+    await call.edge.submit(call.account, Delete(post=row.id))
+    return Answer(b'%s,"text":%s}' % (status[:-1], encode(row.text)))
+
+
+@operation("POST", "/api/v1/statuses/*/reblog", "write:statuses")
+async def reblog(call: Call) -> Answer:
+    message = Boost(post=_original(call), visibility=_visibility(call, "public"))
+    try:
+        accepted = await call.edge.submit(call.account, message)
+    except Refused as refused:
+        boost = refused.details.get("id")
+        if refused.code != "already_done" or not isinstance(boost, int):
+            raise
+        return _shown(call, boost)
+    return _shown(call, accepted.id)
+
+
+async def _act(call: Call, message: AnyMessage, post: int) -> Answer:
+    await call.edge.do(call.account, message)
+    return _shown(call, post)
+
+
+@operation("POST", "/api/v1/statuses/*/unreblog", "write:statuses")
+async def unreblog(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Unboost(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/favourite", "write:favourites")
+async def favourite(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Favourite(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/unfavourite", "write:favourites")
+async def unfavourite(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Unfavourite(post=post), post)
