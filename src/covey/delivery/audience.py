@@ -137,3 +137,10 @@ def visible(post: Seen, reader: Relations) -> bool:
     if reader.account and reader.account in post.mentioned:
         return True
     return post.visibility == Reach.FOLLOWERS and author in reader.following
+
+
+def sets_aside(post: Seen, reader: Relations) -> bool:
+    """Does a queue of everybody (public, a tag) leave the post out for this reader?"""
+    return post.account in reader.aside or any(
+        account in reader.blocks for account in post.mentioned
+    )

@@ -42,11 +42,3 @@ def load_originals(load: Load[Post], posts: Iterable[Post], originals: dict[int,
     if missing:
         originals.update(load(missing))
     return bool(wanted)
-
-
-def sets_aside(post: Listed, reader: Relations) -> bool:
-    """Whether a queue of everybody leaves it out for this reader: it blocks or mutes the author, or
-    the author blocks it, or the post mentions somebody it blocks."""
-    return post.account in reader.aside or any(
-        account in reader.blocks for account in post.mentioned
-    )

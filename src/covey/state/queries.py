@@ -150,8 +150,12 @@ POST: Final = (
     " boosts_count, favourites_count, changed"
 )
 """The columns of a PostRow, in its order."""
+PUBLIC: Final = (
+    "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
+)
+"""What stands in the public queue, in the words of its index."""
 _GIST: Final = "id, account, visibility, boost_of, mentioned, deleted, stamp"
-_AMONG: Final = "in (select value from carray(?))"
+_AMONG: Final = "in carray(?)"
 
 
 class Snapshot:

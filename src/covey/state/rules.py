@@ -86,9 +86,11 @@ def _prune(state: State, stamp: int) -> None:
         (stamp, ROWS_PER_MESSAGE),
     )
     state.execute(
-        "delete from changes where number in (select number from changes"
-        " where stamp <= ? order by number limit ?)",
-        (stamp - CHANGES_MS, ROWS_PER_MESSAGE),
+        # the newest of the old ones stays: it says how far back the others reached
+        "delete from changes where number in (select number from (select number, lead(stamp) over"
+        " (order by number) as next from (select number, stamp from changes order by number"
+        " limit ?)) where next <= ?)",
+        (ROWS_PER_MESSAGE, stamp - CHANGES_MS),
     )
     state.execute(
         "delete from grants where code_hash in (select code_hash from grants"

@@ -1,0 +1,308 @@
+"""All queues but home, by cursor: an account's outbox, public, a tag, a thread, notifications, and
+the lists of accounts around an account or a post."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
+
+from covey.delivery.audience import STRANGER, Reach, Relations, sets_aside
+from covey.edge.cursor import Cursor, Page, fill, page
+from covey.edge.shown import Load, Post, is_shown, load_originals
+from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
+from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
+
+THREAD_POSTS: Final = 1_000
+"""Looked at for what a thread shows: deleted and hidden posts stand in the way too."""
+
+
+# --- posts ------------------------------------------------------------------------------------
+
+
+def outbox(
+    snapshot: Snapshot,
+    reader: Relations,
+    account: int,
+    cursor: Cursor,
+    *,
+    exclude_replies: bool = False,
+    exclude_boosts: bool = False,
+    tag: str = "",
+) -> Page[PostRow]:
+    """An account's own queue, to its first post, at any depth for the same cost. Replies to itself
+    are no replies here. `tag`: only public posts that have it. `posts` has the originals of
+    boosts."""
+    where = "from posts where account = ? and deleted = 0"
+    values: tuple[object, ...] = (account,)
+    if tag:
+        where += " and exists (select 1 from tags where tags.tag = ? and tags.post = id)"
+        values = (*values, tag)
+    if exclude_replies:
+        where += " and (reply_to = 0 or reply_account = account)"
+    if exclude_boosts:
+        where += " and boost_of = 0"
+    if account != reader.account:
+        # rows that `is_shown` would pass over one by one, here without making them
+        reach = Reach.FOLLOWERS if account in reader.following else Reach.UNLISTED
+        where += (
+            " and (visibility <= ? or exists"
+            " (select 1 from mentions where mentions.account = ? and mentions.post = id))"
+        )
+        values = (*values, reach, reader.account)
+    originals: dict[int, PostRow] = {}
+
+    def show(rows: Sequence[PostRow]) -> list[PostRow]:
+        load_originals(snapshot.posts, rows, originals)
+        return [row for row in rows if is_shown(row, originals, reader)]
+
+    rows = fill(cursor, _posts(snapshot, cursor, where, "id", values), show, _id)
+    return page(cursor, rows, _id, originals)
+
+
+def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+    """What everybody posts: no boosts, no replies to others."""
+    return _shared(snapshot, reader, cursor, f"from posts where {PUBLIC}", "id", ())
+
+
+def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
+    """Public posts with the tag (normalised, without #), replies too."""
+    where = "from tags join posts on id = post where tag = ?"
+    return _shared(snapshot, reader, cursor, where, "post", (name,))
+
+
+def _shared(
+    snapshot: Snapshot,
+    reader: Relations,
+    cursor: Cursor,
+    where: str,
+    position: str,
+    values: tuple[object, ...],
+) -> Page[PostRow]:
+    """A queue of everybody, without what the reader set aside."""
+
+    def show(rows: Sequence[PostRow]) -> list[PostRow]:
+        return [row for row in rows if is_shown(row, {}, reader) and not sets_aside(row, reader)]
+
+    rows = fill(cursor, _posts(snapshot, cursor, where, position, values), show, _id)
+    return page(cursor, rows, _id)
+
+
+def thread(
+    snapshot: Snapshot, reader: Relations, post: PostRow
+) -> tuple[list[PostRow], list[PostRow]]:
+    """What a post answers, root first, and what answers it, depth first, each after its parent and
+    the older before the newer; as far as the reader may see it.
+
+    At most CONTEXT_ANCESTORS, the nearest, and CONTEXT_DESCENDANTS, those higher in the tree.
+    """
+    above = snapshot.rows(
+        f"with recursive up (place, above) as (select 1, ? union all"
+        " select place + 1, reply_to from up join posts on id = above"
+        f" where reply_to != 0 and place < {THREAD_POSTS})"
+        f" select {POST} from up join posts on id = above order by place",
+        (post.reply_to,),
+    )
+    ancestors = [row for row in _rows(above) if is_shown(row, {}, reader)]
+    ancestors = ancestors[:CONTEXT_ANCESTORS][::-1]
+
+    # level by level: a thread costs a query for each, not for each post
+    children: dict[int, list[int]] = {}
+    shown: dict[int, PostRow] = {}
+    level, left = [post.id], THREAD_POSTS
+    while level and left and len(shown) < CONTEXT_DESCENDANTS:
+        found = snapshot.rows(
+            "select id, reply_to from posts where reply_to in carray(?) and reply_to != 0"
+            " order by id limit ?",
+            (numbers(level), left),
+        )
+        level = [id_ for id_, _ in found]
+        left -= len(level)
+        for id_, parent in found:
+            children.setdefault(parent, []).append(id_)
+        rows = snapshot.posts(level)
+        for id_ in level:
+            if len(shown) < CONTEXT_DESCENDANTS and is_shown(rows[id_], {}, reader):
+                shown[id_] = rows[id_]
+    descendants: list[PostRow] = []
+    stack = children.get(post.id, [])[::-1]
+    while stack:
+        id_ = stack.pop()
+        if id_ in shown:
+            descendants.append(shown[id_])
+        stack += children.get(id_, [])[::-1]
+    return ancestors, descendants
+
+
+def flags(
+    snapshot: Snapshot, account: int, ids: Collection[int]
+) -> tuple[set[int], set[int]]:
+    """What the account did with posts (never a boost): (favourited, boosted)."""
+    if not ids or not account:
+        return set(), set()
+    favourited = snapshot.rows(
+        "select post from favourites where post in carray(?) and account = ?",
+        (numbers(ids), account),
+    )
+    boosted = snapshot.rows(
+        "select boost_of from posts where boost_of in carray(?) and account = ? and deleted = 0"
+        " and boost_of != 0",
+        (numbers(ids), account),
+    )
+    return {id_ for (id_,) in favourited}, {id_ for (id_,) in boosted}
+
+
+# --- notifications ----------------------------------------------------------------------------
+
+
+def notifications(
+    snapshot: Snapshot,
+    reader: Relations,
+    cursor: Cursor,
+    kinds: Collection[str] = (),
+    exclude_kinds: Collection[str] = (),
+) -> Page[NotificationRow]:
+    """What the reader was told of; of some kinds only when `kinds` is given. Positions are log
+    numbers; `posts` has the posts that rows are about."""
+    posts: dict[int, PostRow] = {}
+    rows = fill(
+        cursor,
+        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds),
+        lambda rows: shown_notifications(rows, reader, snapshot.posts, posts),
+        _number,
+    )
+    return page(cursor, rows, _number, posts)
+
+
+def pull_notifications(
+    snapshot: Snapshot,
+    reader: Relations,
+    ascending: bool = False,
+    kinds: Collection[str] = (),
+    exclude_kinds: Collection[str] = (),
+) -> Callable[[int, int, int], list[NotificationRow]]:
+    where, values = "from notifications where account = ?", [reader.account, *kinds, *exclude_kinds]
+    if kinds:
+        where += f" and kind in ({','.join('?' * len(kinds))})"
+    if exclude_kinds:
+        where += f" and kind not in ({','.join('?' * len(exclude_kinds))})"
+    columns = "account, number, kind, sender, post, stamp"
+    pull = _pull(snapshot, ascending, f"select {columns} {where}", "number", tuple(values))
+    return lambda *place: [NotificationRow(*row) for row in pull(*place)]
+
+
+def shown_notifications(
+    rows: Sequence[NotificationRow],
+    reader: Relations,
+    load: Load[Post],
+    posts: dict[int, Post],
+) -> list[NotificationRow]:
+    """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, and not of
+    posts that are gone or hidden. What they are about is loaded into `posts`."""
+    missing = {row.post for row in rows if row.post} - posts.keys()
+    if missing:
+        posts.update(load(missing))
+    return [
+        row
+        for row in rows
+        if row.sender not in reader.blocks
+        and row.sender not in reader.blocked_by
+        and (not row.post or (row.post in posts and is_shown(posts[row.post], {}, reader)))
+    ]
+
+
+# --- accounts ---------------------------------------------------------------------------------
+# Rows are (position, account). Whom the reader set aside is passed over.
+
+
+def followers(
+    snapshot: Snapshot, account: int, cursor: Cursor, reader: Relations = STRANGER
+) -> Page[tuple[int, int]]:
+    """Who follows an account; positions are the log numbers of the follows."""
+    where = "select number, follower from follows where followed = ?"
+    return _people(snapshot, reader, cursor, where, "number", (account,), own=account)
+
+
+def following(
+    snapshot: Snapshot, account: int, cursor: Cursor, reader: Relations = STRANGER
+) -> Page[tuple[int, int]]:
+    """Whom an account follows; positions are the log numbers of the follows."""
+    where = "select number, followed from follows where follower = ?"
+    return _people(snapshot, reader, cursor, where, "number", (account,), own=account)
+
+
+def boosted_by(
+    snapshot: Snapshot, reader: Relations, post: int, cursor: Cursor
+) -> Page[tuple[int, int]]:
+    """Who boosts a post; positions are the ids of the boosts."""
+    where = (
+        "select id, account from posts where boost_of = ? and boost_of != 0 and deleted = 0"
+        " and visibility <= 1"
+    )
+    return _people(snapshot, reader, cursor, where, "id", (post,))
+
+
+def favourited_by(
+    snapshot: Snapshot, reader: Relations, post: int, cursor: Cursor
+) -> Page[tuple[int, int]]:
+    """Who favourited a post; positions are the log numbers of the favourites."""
+    where = "select number, account from favourites where post = ?"
+    return _people(snapshot, reader, cursor, where, "number", (post,))
+
+
+def _people(
+    snapshot: Snapshot,
+    reader: Relations,
+    cursor: Cursor,
+    select: str,
+    position: str,
+    values: tuple[object, ...],
+    own: int = 0,
+) -> Page[tuple[int, int]]:
+    """`own`: whose list it is; in its own it sees everybody."""
+    aside = STRANGER.aside if reader.account == own else reader.aside
+    rows = fill(
+        cursor,
+        _pull(snapshot, cursor.ascending, select, position, values),
+        lambda rows: [row for row in rows if row[1] not in aside],
+        _first,
+    )
+    return page(cursor, rows, _first)
+
+
+# --- pulling ----------------------------------------------------------------------------------
+
+
+def _pull(
+    snapshot: Snapshot,
+    ascending: bool,
+    select: str,
+    position: str,
+    values: tuple[object, ...],
+) -> Callable[[int, int, int], list[Any]]:
+    """`select` … `where` …, as `fill` pulls it."""
+    order = "asc" if ascending else "desc"
+    sql = f"{select} and {position} < ? and {position} > ? order by {position} {order} limit ?"
+    return lambda below, above, count: snapshot.rows(sql, (*values, below, above, count))
+
+
+def _posts(
+    snapshot: Snapshot, cursor: Cursor, where: str, position: str, values: tuple[object, ...]
+) -> Callable[[int, int, int], list[PostRow]]:
+    pull = _pull(snapshot, cursor.ascending, f"select {POST} {where}", position, values)
+    return lambda *place: _rows(pull(*place))
+
+
+def _rows(rows: list[Any]) -> list[PostRow]:
+    return [PostRow(*row) for row in rows]
+
+
+def _id(row: PostRow) -> int:
+    return row.id
+
+
+def _number(row: NotificationRow) -> int:
+    return row.number
+
+
+def _first(row: tuple[int, int]) -> int:
+    return row[0]
