@@ -1,0 +1,65 @@
+"""The reading position on a page: how far behind the reader is, and the ways on. Looking at a page
+never moves it; only the two buttons do."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from covey.edge.unread import unread
+from covey.state.queries import Snapshot
+from covey.web.times import moment_tag
+from covey.web.visit import Visit
+
+
+class Behind(Struct, frozen=True):
+    """What `behind.html` shows."""
+
+    count: str
+    noun: str
+    since: Markup
+    """When the oldest of them came, as `<time>`."""
+    action: str
+    page: str
+    resume: str
+    """Address of the page right above the position; empty when this is it."""
+    here: int
+    """Position of the first row of this page, when it is above the reading position; else 0."""
+    after: str
+    """Where "Mark read to here" goes on."""
+    now: int
+    """Position of the newest, when it is not on this page; else 0."""
+
+
+def behind(
+    visit: Visit,
+    snapshot: Snapshot,
+    queue: str,
+    first: int,
+    newest: int,
+    *,
+    top: bool,
+) -> Behind | None:
+    """None: the reader is up to date. `first`: position of the page's first row, 0 when it has
+    none; `newest`: of the queue's."""
+    if not visit.account:
+        return None
+    count = unread(snapshot, visit.edge.arena, visit.relations(snapshot), queue)
+    if not count.count:
+        return None
+    row = snapshot.position(visit.account, queue)
+    position = row.position if row else 0
+    one = {"home": "post", "notifications": "notification"}[queue]
+    resume = f"/{queue}?min_id={position}"
+    more = not top and first > position
+    return Behind(
+        count=count.words,
+        noun=one if count.count == 1 else f"{one}s",
+        since=moment_tag(count.since, visit.now),
+        action=f"/{queue}/read",
+        page=f"/{queue}",
+        resume="" if visit.here == resume else resume,
+        here=first if first > position else 0,
+        after=f"/{queue}?min_id={first}" if more else f"/{queue}",
+        now=0 if top else newest,
+    )

@@ -1,0 +1,194 @@
+"""Posts as pages show them.
+
+What a post looks like to one kind of viewer (a member or not, its author or not, who boosted it or
+not, who likes it or not) is rendered once and kept, until the post changes. It holds no form and no
+token: its buttons send the one form at the end of the page. Its time is cut out, because that grows
+old by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from covey.delivery.audience import Reach
+from covey.edge.queues import flags
+from covey.edge.render import post_url, render
+from covey.state.queries import AccountRow, PostRow, Snapshot
+from covey.web import templates
+from covey.web.times import age_tag
+
+FRAGMENTS_MAX: Final = 4_096
+"""About 3 KB each."""
+
+_CUT: Final = "\0"
+"""Where the time goes: no text of a person holds it."""
+
+_ARTICLE: Final = Markup(
+    '<article class="post{}" id="p{}" data-post="{}">{}<div class="row">{}</div></article>\n'
+)
+_BOOSTED: Final = Markup(
+    '<p class="boosted"><svg aria-hidden="true"><use href="#i-boost"/></svg>'
+    '<a href="/@{}"><bdi>{}</bdi> boosted</a></p>'
+)
+
+
+class _Reach(NamedTuple):
+    word: str
+    icon: str
+
+
+_REACHES: Final[dict[int, _Reach | None]] = {
+    Reach.PUBLIC: None,
+    Reach.UNLISTED: _Reach("unlisted", "moon"),
+    Reach.FOLLOWERS: _Reach("followers", "lock"),
+    Reach.DIRECT: _Reach("direct", "mail"),
+}
+
+
+class _Kind(NamedTuple):
+    """What of a fragment depends on who looks."""
+
+    member: bool
+    own: bool
+    boosted: bool
+    favourited: bool
+
+
+class _Parent(Struct):
+    address: str
+    account: AccountRow
+
+
+_Key = tuple[int, int, str, _Kind]
+_fragments: dict[_Key, tuple[Markup, Markup]] = {}
+
+
+def show(
+    snapshot: Snapshot,
+    rows: Sequence[PostRow],
+    viewer: int,
+    now: int,
+    *,
+    originals: Mapping[int, PostRow] | None = None,
+    depths: Mapping[int, int] | None = None,
+) -> Markup:
+    """`<article>`s of these posts and boosts, in their order. `viewer`: account, 0 for a stranger.
+
+    `originals` holds what is boosted, where it is known. `depths`: id → how deep in a thread."""
+    boosted = {row.boost_of for row in rows if row.boost_of}
+    known = dict(originals or {})
+    if missing := boosted - known.keys():
+        known.update(snapshot.posts(missing))
+    shown = [(row, known.get(row.boost_of) if row.boost_of else row) for row in rows]
+    inner = _Fragments(snapshot, [post for _, post in shown if post], viewer)
+    articles = []
+    for row, post in shown:
+        if post is None:
+            continue
+        booster = inner.accounts.get(row.account) if row.boost_of else None
+        if row.boost_of and booster is None:
+            inner.load([row.account])
+            booster = inner.accounts.get(row.account)
+        head = _BOOSTED.format(booster.name, booster.shown_name) if booster else ""
+        deep = min(depths.get(row.id, 0), 3) if depths else 0
+        style = f" deep{deep}" if deep else ""
+        before, after = inner.of(post)
+        body = before + age_tag(post.stamp, now) + after
+        articles.append(_ARTICLE.format(style, row.id, post.id, head, body))
+    return Markup("").join(articles)
+
+
+def inside(snapshot: Snapshot, post: PostRow, viewer: int, now: int) -> Markup:
+    """What is inside a post's row: what a script puts in place after an act."""
+    before, after = _Fragments(snapshot, [post], viewer).of(post)
+    return before + age_tag(post.stamp, now) + after
+
+
+class _Fragments:
+    """Those of one page: all that they need is asked for in a few queries."""
+
+    def __init__(self, snapshot: Snapshot, posts: Sequence[PostRow], viewer: int) -> None:
+        self._snapshot = snapshot
+        self._viewer = viewer
+        ids = {post.id for post in posts}
+        self._favourited, self._boosted = flags(snapshot, viewer, ids)
+        self.accounts: dict[int, AccountRow] = {}
+        self.load(post.account for post in posts)
+        keys = [self._key(post) for post in posts]
+        new = [post for post, key in zip(posts, keys, strict=True) if key not in _fragments]
+        # names never change: only what is rendered now needs those it mentions
+        self.load(chain.from_iterable((post.reply_account, *post.mentioned) for post in new))
+
+    def load(self, numbers: Iterable[int]) -> None:
+        missing = {number for number in numbers if number} - self.accounts.keys()
+        if missing:
+            self.accounts.update(self._snapshot.accounts(missing))
+
+    def of(self, post: PostRow) -> tuple[Markup, Markup]:
+        """(before the time, after it)."""
+        key = self._key(post)
+        found = _fragments.get(key)
+        if found is None:
+            before, _, after = self._render(post, key[3]).partition(_CUT)
+            found = Markup(before), Markup(after)  # noqa: S704 - halves of what was escaped
+            while len(_fragments) >= FRAGMENTS_MAX:
+                del _fragments[next(iter(_fragments))]
+            _fragments[key] = found
+        return found
+
+    def _key(self, post: PostRow) -> _Key:
+        kind = _Kind(
+            bool(self._viewer),
+            self._viewer == post.account,
+            post.id in self._boosted,
+            post.id in self._favourited,
+        )
+        return post.id, post.changed, self.accounts[post.account].display_name, kind
+
+    def _render(self, post: PostRow, kind: _Kind) -> str:
+        author = self.accounts[post.account]
+        answered = self.accounts.get(post.reply_account) if post.reply_to else None
+        return templates.render(
+            "post.html",
+            post=post,
+            author=author,
+            address=post_url("", author.name, post.id),
+            parent=_Parent(post_url("", answered.name, post.reply_to), answered)
+            if answered
+            else None,
+            text=self.text(post),
+            reach=_REACHES[post.visibility],
+            may_boost=kind.member
+            and (
+                post.visibility <= Reach.UNLISTED
+                or (kind.own and post.visibility == Reach.FOLLOWERS)
+            ),
+            time_cut=_CUT,
+            **kind._asdict(),
+        )
+
+    def text(self, post: PostRow) -> Markup:
+        names = {
+            account.name.lower(): account.name
+            for number in post.mentioned
+            if (account := self.accounts.get(number))
+        }
+        html = render(post.text, *post.facets, public_url="", names=names)
+        return Markup(html)  # noqa: S704 - render escapes
+
+
+def note(snapshot: Snapshot, account: AccountRow) -> Markup:
+    """The text of a profile."""
+    mentions, tags, links = account.facets
+    names = {}
+    for mention in mentions:
+        found = snapshot.account_named(mention.name)
+        if found:
+            names[found.name.lower()] = found.name
+    html = render(account.note, mentions, tags, links, public_url="", names=names)
+    return Markup(html)  # noqa: S704 - render escapes

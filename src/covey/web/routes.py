@@ -1,0 +1,68 @@
+"""Every address of the pages. The last route answers for all that no door knows: mount it last."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from covey.errors import Refused
+from covey.web import accounts, acts, notifications, reading, writing
+from covey.web.live import Live
+from covey.web.static import FILES
+from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
+
+
+def routes() -> list[BaseRoute]:
+    found: list[BaseRoute] = [
+        get("/", reading.front),
+        get("/public", reading.public),
+        get("/home", reading.home, member=True),
+        get("/tags/{tag}", reading.tag),
+        get("/notifications", notifications.notifications, member=True),
+        get("/signup", accounts.sign_up_page),
+        get("/login", accounts.log_in_page),
+        get("/settings", accounts.settings_page, member=True),
+        get("/@{name}", reading.profile),
+        get("/@{name}/followers", reading.followers),
+        get("/@{name}/following", reading.following),
+        get("/@{name}/{id:int}", reading.thread),
+        get("/@{name}/{id:int}/delete", reading.delete_page, member=True),
+        post("/signup", accounts.sign_up, member=False),
+        post("/login", accounts.log_in, member=False),
+        post("/logout", accounts.log_out),
+        post("/settings", accounts.save_settings),
+        post("/settings/password", accounts.change_password),
+        post("/settings/session", accounts.close_session),
+        post("/post", writing.post),
+        post("/home/read", acts.mark_home_read),
+        post("/notifications/read", acts.mark_notifications_read),
+        post("/@{name}/{id:int}/delete", acts.delete),
+        post("/@{name}/{id:int}/{act}", acts.act_on_post),
+        post("/@{name}/{act}", acts.act_on_account),
+        Route("/live/home", Live("home", member=True), methods=["GET"]),
+        Route("/live/public", Live("public", member=False), methods=["GET"]),
+        Route("/static/{name}", FILES, methods=["GET"]),
+        get("/favicon.ico", lambda visit, _: visit.redirect(FILES.address("covey.svg"))),
+    ]
+    return [*found, Route("/{path:path}", _Nothing(found))]
+
+
+def get(path: str, function: PageFunction, *, member: bool = False) -> Route:
+    return Route(path, Page(function, member=member), methods=["GET"])
+
+
+def post(path: str, function: FormFunction, *, member: bool = True) -> Route:
+    return Route(path, Form(function, member=member), methods=["POST"])
+
+
+class _Nothing:
+    """There is nothing at this address, or it does not answer this method."""
+
+    def __init__(self, others: list[BaseRoute]) -> None:
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = any(route.matches(scope)[0] == Match.PARTIAL for route in self._others)
+        code = "method_not_allowed" if known else "no_such_page"
+        refused = Refused(code, method=scope["method"])
+        await Visit(scope, receive).trouble(refused)(scope, receive, send)

@@ -1,0 +1,133 @@
+"""Compose and reply: the form, and what it submits."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from covey.delivery.audience import REACH, Reach, visible
+from covey.edge.requests import Parameters
+from covey.edge.text import parse
+from covey.errors import Refused
+from covey.limits import POST_CHARACTERS, WARNING_CHARACTERS
+from covey.messages import Post, Visibility
+from covey.state.queries import AccountRow, PostRow, Snapshot
+from covey.state.texts import check_characters, check_language, check_text, counted
+from covey.web import languages
+from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
+from covey.web.posts import show
+from covey.web.visit import Visit, local
+
+
+class ComposeForm(Struct):
+    """What the form shows."""
+
+    key: str
+    back: str
+    reply_to: str = ""
+    text: str = ""
+    warning: str = ""
+    language: str = ""
+    visibility: str = "public"
+    errors: list[Fault] = []
+    is_optioned: bool = False
+    """Its options are open."""
+
+
+def blank(visit: Visit, viewer: AccountRow) -> ComposeForm:
+    """An empty form on the page that is being shown."""
+    return ComposeForm(
+        new_key(), visit.here, language=_language(visit, viewer), visibility=viewer.visibility
+    )
+
+
+def reply(visit: Visit, snapshot: Snapshot, viewer: AccountRow, parent: PostRow) -> ComposeForm:
+    """A form that names all who take part, and is seen by no more people than what it answers."""
+    names = snapshot.accounts({parent.account, *parent.mentioned})
+    order = dict.fromkeys((parent.account, *parent.mentioned))
+    mentions = [f"@{names[n].name} " for n in order if n != viewer.number and n in names]
+    reach = max(Reach(parent.visibility), REACH[viewer.visibility])
+    return ComposeForm(
+        new_key(), visit.here, str(parent.id), "".join(mentions), parent.warning,
+        _language(visit, viewer), reach.word,
+    )  # fmt: skip
+
+
+def _language(visit: Visit, viewer: AccountRow) -> str:
+    return viewer.language or (visit.edge.settings.languages or ("",))[0]
+
+
+def visibility_of(word: str) -> Visibility:
+    """Raises Refused("visibility_unknown")."""
+    if word not in REACH:
+        raise Refused("visibility_unknown", visibility=word[:20])
+    return REACH[word].word
+
+
+async def post(visit: Visit, form: Parameters) -> Response:
+    """Post, and go back to the page of the form; what is wrong is said there, the text kept."""
+    edge = visit.edge
+    warning, language = kept(form, "warning").strip(), kept(form, "language")
+    visibility, parent = kept(form, "visibility") or "public", form.id("reply_to")
+    errors: list[Fault] = []
+    try:
+        text, mentions, tags, links = parse(kept(form, "text").strip(), edge.settings)
+
+        def check_length() -> None:
+            if not text:
+                raise Refused("text_empty")
+            count = counted(text, links) + len(warning)
+            if count > POST_CHARACTERS:
+                raise Refused("text_long", what="Text", count=count, limit=POST_CHARACTERS)
+
+        errors = faults(
+            "text",
+            [
+                check_length,
+                lambda: check_characters("Text", text),
+                lambda: check_text("The warning", warning, WARNING_CHARACTERS, lines=False),
+                lambda: check_language(language),
+                lambda: visibility_of(visibility),
+            ],
+        )
+        if not errors:
+            message = Post(
+                text=text, visibility=visibility_of(visibility), language=language,
+                warning=warning, sensitive=bool(warning), reply_to=parent, mentions=mentions,
+                tags=tags, links=links,
+            )  # fmt: skip
+            key = submission_key(form, text, warning, visibility, str(parent))
+            accepted = await edge.submit(visit.account, message, key)
+            return visit.redirect(_after(form, accepted.id))
+    except Refused as refused:
+        if refused.status == 503:
+            raise
+        errors = [fault(refused, "text")]
+    with edge.snapshot() as snapshot:
+        return _again(visit, snapshot, form, errors)
+
+
+def _after(form: Parameters, id_: int) -> str:
+    """The page of the form; of a thread, where the reply stands now."""
+    back = local(kept(form, "back"))
+    return f"{back}#p{id_}" if kept(form, "reply_to") else back.partition("?")[0]
+
+
+def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Fault]) -> Response:
+    """The form once more, on a page of its own."""
+    shown = ComposeForm(
+        kept(form, "key") or new_key(), local(kept(form, "back")), kept(form, "reply_to"),
+        kept(form, "text"), kept(form, "warning"), kept(form, "language"),
+        kept(form, "visibility"), errors,
+        any(error.field in ("warning", "language") for error in errors),
+    )  # fmt: skip
+    parent = snapshot.post(form.id("reply_to"))
+    if parent is None or parent.deleted or not visible(parent, visit.relations(snapshot)):
+        above = None
+    else:
+        above = show(snapshot, [parent], visit.account, visit.now)
+    return visit.page(
+        snapshot, "write.html", status=422, form=shown, post=above,
+        title="Your reply" if shown.reply_to else "Your post",
+        languages=languages.choices(shown.language),
+    )  # fmt: skip
