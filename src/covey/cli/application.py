@@ -12,8 +12,9 @@ from covey.edge.edge import Edge
 
 
 def application(edge: Edge) -> Starlette:
-    """An ASGI application for this edge. The pages come last: they answer for what nobody knows."""
+    """An ASGI application for this edge."""
     app = Starlette(
+        # the pages' last route answers for all that no door knows
         routes=[*mastodon.routes(), *images.routes(), *web.routes()],
         middleware=[Middleware(Compress)],
     )
