@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -179,8 +179,8 @@ class _Carrier(asyncio.Protocol):
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # uvloop's transports are no asyncio.WriteTransport, though they are one
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._client.connected(self._write)
 
     def _write(self, data: bytes) -> None:

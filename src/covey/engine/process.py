@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-import apsw
 import msgspec
 from msgspec import Struct
 
@@ -85,7 +84,6 @@ def _run(orders: Orders) -> None:
 def _serve(orders: Orders, folder: Path) -> None:
     import uvloop
 
-    apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, 0)
     boot = boot_clock()
     log = Log(folder / "log.db", write=True)
     state = State(state_path(folder))

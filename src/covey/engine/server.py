@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -73,8 +73,8 @@ class _EdgeConnection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # uvloop's transports are no asyncio.WriteTransport, though they are one
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._dispatcher.connect(self)
 
     def data_received(self, data: bytes) -> None:
