@@ -93,7 +93,7 @@ def _invalid(refused: Refused, field: str, error: str) -> Answer:
 # --- one's own --------------------------------------------------------------------------------
 
 
-@operation("GET", "/api/v1/accounts/verify_credentials", "profile")
+@operation("GET", "/api/v1/accounts/verify_credentials", "read:accounts profile")
 async def verify_credentials(call: Call) -> Answer:
     return _own(call)
 

@@ -96,7 +96,7 @@ class Operation(Struct, frozen=True):
     method: str
     path: str
     scope: str
-    """Of OAuth; empty: none is needed."""
+    """Of OAuth, or several of which one will do; empty: none is needed."""
     needs: Needs
     answers: Handler
     token_in_query: bool
@@ -274,8 +274,8 @@ def _access(call: Call, found: Operation) -> Access:
         if found.needs == "anyone" and not found.scope:
             return NOBODY  # nothing here depends on who asks
         raise
-    if found.scope and not access.allows(found.scope):
-        raise Refused("scope_missing", scope=found.scope)
+    if found.scope and not any(map(access.allows, found.scope.split())):
+        raise Refused("scope_missing", scope=found.scope.replace(" ", " or "))
     if found.needs == "account" and not access.account:
         raise Refused("account_needed")
     return access
