@@ -23,6 +23,7 @@ from covey.edge.edge import Edge
 from covey.edge.passwords import hash_now
 from covey.edge.text import parse
 from covey.engine.client import EngineClient
+from covey.engine.counters import Counters
 from covey.engine.dispatcher import Dispatcher
 from covey.engine.engine import Accepted, Engine
 from covey.engine.local import LocalConnection
@@ -73,7 +74,9 @@ class Site:
             now=self.now,
         )
         engine.recover()
-        dispatcher = Dispatcher(engine, now=self.now, schedule=self.loop.call_soon)
+        self._dispatcher = dispatcher = Dispatcher(
+            engine, now=self.now, schedule=self.loop.call_soon
+        )
         client = EngineClient()
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -138,6 +141,10 @@ class Site:
                 links=links, warning=warning, language=language,
             ),
         ).id  # fmt: skip
+
+    def forget_attempts(self) -> None:
+        """All tests come from one address."""
+        self._dispatcher._counters = Counters()
 
     # --- browsers ------------------------------------------------------------------------------
 

@@ -73,13 +73,15 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
         "form",
         [
             lambda: check_name(name),
-            check_free,
             lambda: check_email(email) if email else None,
             lambda: passwords.check_password(password),
         ],
     )
     try:
-        if not errors:
+        if errors:
+            # the engine says it otherwise: to a form sent twice it gives the same answer
+            errors += faults("form", [check_free])
+        else:
             await edge.count("registration", visit.address)
             key = submission_key(form, name, email, password)
             hashed = await passwords.hash_password(password)

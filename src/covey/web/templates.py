@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 from covey import limits
 from covey.edge.images import avatar_url
+from covey.errors import Refused
 from covey.state.queries import AccountRow
+from covey.state.texts import check_url
 from covey.web.static import FILES
 
 VISIBILITIES: Final = (
@@ -50,6 +52,15 @@ def few(count: int) -> str:
     return f"{count // 100_000 / 10:.4g}M"
 
 
+def is_web_address(text: str) -> bool:
+    try:
+        check_url("It", text)
+    except Refused:
+        return False
+    return True
+
+
+environment.tests["web_address"] = is_web_address
 environment.globals.update(
     limits=limits,
     static=FILES.address,
