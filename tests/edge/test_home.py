@@ -3,6 +3,10 @@ twice."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,28 +15,34 @@ from covey.delivery.arena import ArenaReader
 from covey.edge import home
 from covey.edge.cursor import Cursor
 from covey.limits import BOOST_WINDOW
-from covey.messages import Boost, Delete, Follow, Post
+from covey.messages import Boost, Delete, Follow, Post, Unboost
 from covey.state import merge as merging
-from covey.state.home import candidates_above, candidates_below
+from covey.state.home import candidates_above, candidates_below, ids_below
 from covey.state.merge import END, merge
 from covey.state.queries import Snapshot
 from tests.edge.world import World, world
-from tests.histories import RELATIONS, Step, histories
-from tests.oracle import page as oracle_page
+from tests.histories import Step, histories
 
 batches = st.integers(1, 7)
 
 
-def ids(
-    snapshot: Snapshot, arena: ArenaReader | None, account: int, cursor: Cursor
-) -> list[int]:
+def read(snapshot: Snapshot, arena: ArenaReader | None, account: int, cursor: Cursor) -> list[int]:
+    """Ids of a page."""
     page = home.page(snapshot, arena, snapshot.relations(account), cursor)
     for row in page.rows:
         assert not row.boost_of or page.posts[row.boost_of].id == row.boost_of
-    assert [page.newest, page.oldest] == (
-        [page.rows[0].id, page.rows[-1].id] if page.rows else [0, 0]
-    )
-    return [row.id for row in page.rows]
+    ids = [row.id for row in page.rows]
+    assert [page.newest, page.oldest] == ([ids[0], ids[-1]] if ids else [0, 0])
+    return ids
+
+
+def chosen(expected: list[int], cursor: Cursor) -> list[int]:
+    """A page by definition; `expected` is the whole queue, newest first."""
+    if cursor.max_id is not None:
+        expected = [id_ for id_ in expected if id_ < cursor.max_id]
+    if cursor.min_id is not None:
+        return [id_ for id_ in expected if id_ > cursor.min_id][-cursor.limit :]
+    return [id_ for id_ in expected if id_ > (cursor.since_id or 0)][: cursor.limit]
 
 
 @settings(max_examples=60)
@@ -44,7 +54,7 @@ def test_a_home_is_what_the_design_says(history: list[Step], batch: int, limit: 
             for account in w.oracle.accounts:
                 expected = w.oracle.home(account)
                 for arena in (w.arena, None):
-                    assert ids(snapshot, arena, account, Cursor(limit=1_000)) == expected
+                    assert read(snapshot, arena, account, Cursor(limit=1_000)) == expected
                     _read_by_pages(snapshot, arena, account, limit, expected)
 
 
@@ -54,13 +64,13 @@ def _read_by_pages(
     """From the newest to the first by max_id, and back up by min_id."""
     down: list[int] = []
     cursor = Cursor(limit=limit)
-    while page := ids(snapshot, arena, account, cursor):
+    while page := read(snapshot, arena, account, cursor):
         down += page
         cursor = Cursor(max_id=page[-1], limit=limit)
     assert down == expected
     up: list[int] = []
     cursor = Cursor(min_id=0, limit=limit)
-    while page := ids(snapshot, arena, account, cursor):
+    while page := read(snapshot, arena, account, cursor):
         up += page[::-1]
         cursor = Cursor(min_id=page[0], limit=limit)
     assert up == expected[::-1]
@@ -75,13 +85,196 @@ def test_any_cursor(history: list[Step], batch: int, data: st.DataObject) -> Non
         places = [0, END, *(row.id + by for row in w.oracle.posts for by in (-1, 0, 1))]
         place = st.none() | st.sampled_from(places)
         cursor = Cursor(*(data.draw(place) for _ in range(3)), limit=data.draw(st.integers(1, 40)))
-        expected = w.oracle.home(account)
-        if cursor.max_id is not None:
-            expected = [id_ for id_ in expected if id_ < cursor.max_id]
-        if cursor.min_id is not None:
-            expected = [id_ for id_ in expected if id_ > cursor.min_id][-cursor.limit :]
-        else:
-            expected = [id_ for id_ in expected if id_ > (cursor.since_id or 0)][: cursor.limit]
+        expected = chosen(w.oracle.home(account), cursor)
         with w.snapshot() as snapshot:
-            assert ids(snapshot, w.arena, account, cursor) == expected
-            assert ids(snapshot, None, account, cursor) == expected
+            assert read(snapshot, w.arena, account, cursor) == expected
+            assert read(snapshot, None, account, cursor) == expected
+
+
+# --- raw candidates ---------------------------------------------------------------------------
+
+
+@contextmanager
+def tuned(**values: int) -> Iterator[None]:
+    """The merge with other constants."""
+    kept = {name: getattr(merging, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(merging, name, value)
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(merging, name, value)
+
+
+BY_POST = {"SEEK_POSTS": 1 << 60, "PIECE_POSTS": 3}
+BY_AUTHOR = {"SEEK_POSTS": 0, "ROUND_POSTS": 2, "ROUND_POSTS_MAX": 4}
+BOTH = {"SEEK_POSTS": 2, "PIECE_POSTS": 2, "ROUND_POSTS": 2}
+
+
+@settings(max_examples=60)
+@given(histories(), batches, st.data())
+def test_candidates_by_every_way(history: list[Step], batch: int, data: st.DataObject) -> None:
+    with world() as w:
+        w.live(history, batch)
+        places = [0, END, *(row.id + by for row in w.oracle.posts for by in (0, 1))]
+        above, below = data.draw(st.sampled_from(places)), data.draw(st.sampled_from(places))
+        limit, wanted = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 9))
+        with w.snapshot() as snapshot:
+            for account in w.oracle.accounts:
+                reader = snapshot.relations(account)
+                expected = [
+                    row.id for row in w.oracle.candidates(account) if above < row.id < below
+                ]
+                for ways in (BY_POST, BY_AUTHOR, BOTH):
+                    with tuned(**ways):
+                        for ascending in (False, True):
+                            merged = merge(
+                                snapshot, reader, below=below, above=above, ascending=ascending,
+                                wanted=wanted,
+                            )  # fmt: skip
+                            found = [post.id for post in merged]
+                            assert found == (expected[::-1] if ascending else expected)
+                for arena in (w.arena, None):
+                    posts = candidates_below(snapshot, arena, reader, below, limit, above)
+                    assert [post.id for post in posts] == expected[:limit]
+                    posts = candidates_above(snapshot, arena, reader, above, limit, below)
+                    assert [post.id for post in posts] == expected[::-1][:limit]
+
+
+def test_a_prolific_author_among_silent_ones() -> None:
+    """An outbox that is longer than a round reads of it, and silent authors far below."""
+    with world(accounts=6) as w:
+        for followed in (2, 3, 4, 5):
+            w.submit(1, Follow(account=followed))
+        first = [w.post(author, Post(text="early")) for author in (2, 3, 4)]
+        most = [w.post(5, Post(text="more")) for _ in range(30)]
+        w.post(6, Post(text="of a stranger"))
+        expected = (first + most)[::-1]
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for ways in (BY_POST, BY_AUTHOR, BOTH):
+                with tuned(**ways):
+                    assert [post.id for post in merge(snapshot, reader)] == expected
+                    up = [post.id for post in merge(snapshot, reader, ascending=True)]
+                    assert up == expected[::-1]
+
+
+# --- the boost window -------------------------------------------------------------------------
+
+
+def following(w: World, *followed: int) -> None:
+    for account in followed:
+        w.submit(1, Follow(account=account))
+
+
+def first_page(w: World, cursor: Cursor = Cursor(limit=1)) -> list[int]:  # noqa: B008
+    with w.snapshot() as snapshot:
+        page = read(snapshot, w.arena, 1, cursor)
+        assert page == read(snapshot, None, 1, cursor)
+        return page
+
+
+@pytest.mark.parametrize("between", [BOOST_WINDOW - 1, BOOST_WINDOW])
+def test_a_boost_goes_when_its_original_is_within_the_window(between: int) -> None:
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2, 3)
+        original = w.post(2, Post(text="the original"))
+        others = [w.post(2, Post(text="another")) for _ in range(between)]
+        boost = w.post(3, Boost(post=original))
+        near = between < BOOST_WINDOW
+        assert first_page(w) == ([others[-1]] if near else [boost])
+        # a window is of raw candidates: what is deleted keeps its place in it
+        for post in others[:20]:
+            w.submit(2, Delete(post=post))
+        assert first_page(w) == ([others[-1]] if near else [boost])
+
+
+def test_an_undone_boost_still_stands_in_the_window() -> None:
+    with world(accounts=4, chunks=64) as w:
+        following(w, 3, 4)
+        original = w.post(2, Post(text="of somebody else"))
+        shown = w.post(3, Boost(post=original))
+        w.post(4, Boost(post=original))
+        assert first_page(w, Cursor()) == [shown]
+        w.submit(3, Unboost(post=original))
+        assert first_page(w, Cursor()) == []
+
+
+def test_a_cursor_ends_a_page_and_not_a_window() -> None:
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2, 3)
+        original = w.post(2, Post(text="the original"))
+        other = w.post(2, Post(text="another"))
+        w.post(3, Boost(post=original))
+        for place in (original, other):
+            after = [other] if place == original else []
+            assert first_page(w, Cursor(since_id=place)) == after
+            assert first_page(w, Cursor(min_id=place)) == after
+
+
+def test_a_page_is_filled_up() -> None:
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2, 3)
+        kept = [w.post(2, Post(text="kept")) for _ in range(30)]
+        for post in kept[:20]:
+            w.post(3, Boost(post=post))
+        for _ in range(20):
+            w.submit(2, Delete(post=w.post(2, Post(text="gone"))))
+        assert first_page(w, Cursor()) == kept[::-1][:20]
+
+
+# --- arena and snapshot -----------------------------------------------------------------------
+
+
+def test_the_arena_answers_without_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2)
+        posts = [w.post(2, Post(text="here")) for _ in range(50)]
+        monkeypatch.setattr("covey.state.home.merge", None)
+        with w.snapshot() as snapshot:
+            assert read(snapshot, w.arena, 1, Cursor()) == posts[::-1][:20]
+            assert read(snapshot, w.arena, 1, Cursor(min_id=posts[-5])) == posts[::-1][:4]
+            assert read(snapshot, w.arena, 1, Cursor(since_id=posts[-1])) == []
+
+
+def test_the_seam_lies_inside_a_page() -> None:
+    """A small circle: the newest in the arena, the rest overwritten."""
+    with world(accounts=3, chunks=4) as w:
+        following(w, 2)
+        posts = [w.post(2, Post(text="here")) for _ in range(50)]
+        with w.snapshot() as snapshot:
+            held, reach = w.arena.read(1, END, 40)
+            assert 0 < len(held) < 20
+            assert reach > posts[0]
+            assert read(snapshot, w.arena, 1, Cursor()) == posts[::-1][:20]
+            assert read(snapshot, w.arena, 1, Cursor(min_id=posts[30])) == posts[::-1][:19]
+
+
+def test_a_snapshot_older_than_the_arena_sees_nothing_newer() -> None:
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2)
+        old = [w.post(2, Post(text="old")) for _ in range(3)]
+        with w.snapshot() as snapshot:
+            w.post(2, Post(text="new"))
+            assert read(snapshot, w.arena, 1, Cursor()) == old[::-1]
+
+
+def test_a_snapshot_newer_than_the_arena_is_merged() -> None:
+    """Between a batch's commit and the arena's last store."""
+    with world(accounts=3, chunks=64) as w:
+        following(w, 2)
+        posts = [w.post(2, Post(text="old"))]
+        finish, pages = w.engine.arena.finish, []
+
+        def meanwhile(**numbers: int | None) -> None:
+            with w.snapshot() as snapshot:
+                pages.append(read(snapshot, w.arena, 1, Cursor()))
+                reader = snapshot.relations(1)
+                raw = list(islice(ids_below(snapshot, w.arena, reader, END), 9))
+                assert raw == pages[-1]
+            finish(**numbers)  # type: ignore[arg-type]
+
+        w.engine.arena.finish = meanwhile  # type: ignore[method-assign]
+        posts.append(w.post(2, Post(text="just committed")))
+        assert pages == [posts[::-1]]

@@ -133,9 +133,7 @@ def thread(
     return ancestors, descendants
 
 
-def flags(
-    snapshot: Snapshot, account: int, ids: Collection[int]
-) -> tuple[set[int], set[int]]:
+def flags(snapshot: Snapshot, account: int, ids: Collection[int]) -> tuple[set[int], set[int]]:
     """What the account did with posts (never a boost): (favourited, boosted)."""
     if not ids or not account:
         return set(), set()

@@ -35,9 +35,7 @@ class Unread(Struct, frozen=True):
         return f"{self.count:,}{'+' if self.more else ''}"
 
 
-def unread(
-    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, queue: str
-) -> Unread:
+def unread(snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, queue: str) -> Unread:
     """Of the reader's `queue`, "home" or "notifications", above its reading position there."""
     row = snapshot.position(reader.account, queue)
     position = row.position if row else 0

@@ -74,9 +74,7 @@ def _shared_after(
     return found[:limit]
 
 
-def notifications_after(
-    snapshot: Snapshot, account: int, number: int, limit: int
-) -> list[int]:
+def notifications_after(snapshot: Snapshot, account: int, number: int, limit: int) -> list[int]:
     """Numbers of the account's notifications."""
     rows = snapshot.rows(
         "select number from notifications where account = ? and number > ? order by number limit ?",
