@@ -1,0 +1,86 @@
+"""Unread counts are what the queue shows above the position, no more and no less."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from covey.edge.unread import Unread, unread, unread_home, unread_notifications
+from covey.limits import UNREAD_MAX
+from covey.messages import Favourite, Follow, Post, Read
+from tests.edge.test_home import batches
+from tests.edge.world import world
+from tests.histories import Step, histories
+
+
+@settings(max_examples=60)
+@given(histories(), batches, st.data())
+def test_counts_are_exact(history: list[Step], batch: int, data: st.DataObject) -> None:
+    with world() as w:
+        w.live(history, batch)
+        places = [0, *(row.id + by for row in w.oracle.posts for by in (-1, 0))]
+        position = data.draw(st.sampled_from(places))
+        number = data.draw(st.integers(0, w.oracle.number))
+        with w.snapshot() as snapshot:
+            stamps = {id_: row.stamp for id_, row in snapshot.posts(places).items()}
+            for account in w.oracle.accounts:
+                reader = snapshot.relations(account)
+                above = [id_ for id_ in w.oracle.home(account) if id_ > position]
+                expected = Unread(len(above), False, stamps[above[-1]] if above else 0)
+                assert unread_home(snapshot, w.arena, reader, position) == expected
+                assert unread_home(snapshot, None, reader, position) == expected
+
+                count = unread_notifications(snapshot, reader, number)
+                assert count.count == w.oracle.unread_notifications(account, number)
+                assert bool(count.since) == bool(count.count)
+
+                home = unread(snapshot, w.arena, reader, "home")
+                read = w.oracle.positions.get((account, "home"), 0)
+                assert home.count == w.oracle.unread_home(account, read)
+                told = unread(snapshot, w.arena, reader, "notifications")
+                read = w.oracle.positions.get((account, "notifications"), 0)
+                assert told.count == w.oracle.unread_notifications(account, read)
+
+
+@pytest.mark.parametrize("chunks", [8, 1_024])
+def test_more_than_are_counted(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covey.edge.unread.UNREAD_MAX", 20)
+    monkeypatch.setattr("covey.edge.unread.COUNTED_POSTS", 7)
+    with world(accounts=2, chunks=chunks) as w:
+        w.submit(1, Follow(account=2))
+        posts = []
+        for _ in range(30):
+            w.teller.now += 1_000
+            posts.append(w.post(2, Post(text="unread")))
+        for post in posts:
+            w.submit(1, Favourite(post=post))
+        with w.snapshot() as snapshot:
+            rows = snapshot.posts(posts)
+            reader, author = snapshot.relations(1), snapshot.relations(2)
+            for read, more in ((0, True), (9, False), (8, True)):
+                count = unread_home(snapshot, w.arena, reader, posts[read])
+                assert count.more == more
+                assert count.count == 20
+                assert count.since == rows[posts[read + 1]].stamp
+            last = snapshot.applied
+            assert unread_notifications(snapshot, author, last - 20).words == "20"
+            assert unread_notifications(snapshot, author, last - 21).words == "20+"
+
+
+def test_reading_moves_the_count_down() -> None:
+    with world(accounts=2) as w:
+        w.submit(1, Follow(account=2))
+        posts = [w.post(2, Post(text="unread")) for _ in range(5)]
+        w.submit(1, Read(queue="home", position=posts[2]))
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            assert unread(snapshot, w.arena, reader, "home").count == 2
+            position = snapshot.position(1, "home")
+            assert position
+            assert (position.position, position.version) == (posts[2], 1)
+
+
+def test_words() -> None:
+    assert Unread(0, False, 0).words == "0"
+    assert Unread(UNREAD_MAX, True, 1).words == "1,000+"
