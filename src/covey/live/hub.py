@@ -19,7 +19,7 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Relations
+from covey.delivery.audience import Relations, sets_aside
 from covey.engine.client import EngineClient
 from covey.engine.frames import Wake, WireEvent
 from covey.errors import Refused
@@ -246,8 +246,8 @@ class Hub:
             return True
         with self._snapshot() as snapshot:
             post = snapshot.post(event.subject)
-            return post is not None and (
-                post.account not in self._relations(snapshot, stream.account).aside
+            return post is not None and not sets_aside(
+                post, self._relations(snapshot, stream.account)
             )
 
     def _connected(self) -> None:

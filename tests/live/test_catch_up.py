@@ -1,0 +1,114 @@
+"""What a stream missed is what came to its queues since, no more and no less."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from covey.limits import CHANGES_MS
+from covey.live import catch_up
+from covey.messages import Delete, Follow, Mute, Post, Read
+from covey.state.rules import PRUNE_EVERY
+from tests.edge.test_home import batches
+from tests.edge.world import world
+from tests.histories import Step, histories
+from tests.oracle import Row
+
+
+@settings(max_examples=60)
+@given(histories(), batches, st.data())
+def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -> None:
+    with world() as w:
+        w.live(history, batch)
+        oracle = w.oracle
+        since, limit = data.draw(st.integers(0, oracle.number)), data.draw(st.integers(1, 30))
+
+        def after(rows: list[Row]) -> list[tuple[int, int]]:
+            return [(row.number, row.id) for row in rows if row.number > since][:limit]
+
+        with w.snapshot() as snapshot:
+            for account in oracle.accounts:
+                reader = snapshot.relations(account)
+                expected = after(oracle.candidates(account)[::-1])
+                for arena in (w.arena, None):
+                    found = catch_up.posts_after(snapshot, arena, reader, since, limit)
+                    assert found == expected
+
+                everybody = [
+                    row
+                    for row in oracle.posts
+                    if row.visibility == "public" and not row.boost_of and not row.deleted
+                    if row.author == account or not oracle.sets_aside(account, row.author)
+                    if not [m for m in row.mentioned if (account, m) in oracle.blocks]
+                ]
+                found = catch_up.public_after(snapshot, reader, since, limit)
+                assert found == after(
+                    [row for row in everybody if row.parent_author in (0, row.author)]
+                )
+                found = catch_up.tag_after(snapshot, reader, "birds", since, limit)
+                assert found == after([row for row in everybody if "birds" in row.tags])
+
+                told = sorted(t.number for t in oracle.told if t.account == account)
+                numbers = catch_up.notifications_after(snapshot, account, since, limit)
+                assert numbers == [number for number in told if number > since][:limit]
+
+                own, public = [], []
+                for event in oracle.events:
+                    row = oracle.row(event.subject)
+                    if event.number <= since or event.kind not in ("delete", "read"):
+                        continue
+                    change = (event.number, event.kind, event.subject)
+                    if row and (
+                        row.author == account
+                        or account in row.mentioned
+                        or oracle.is_candidate(row, account)
+                    ):
+                        own.append(change)
+                    if event.kind == "read" and account in event.accounts:
+                        own.append(change)
+                    if row and row.visibility == "public":
+                        public.append(change)
+                changes = catch_up.changes_after(snapshot, reader, ["home"], since, limit)
+                assert changes == own[:limit]
+                changes = catch_up.changes_after(snapshot, reader, ["tag/birds"], since, limit)
+                assert changes == public[:limit]
+
+
+def test_a_muted_author_is_not_caught_up() -> None:
+    with world(accounts=3) as w:
+        w.submit(1, Follow(account=2))
+        w.post(2, Post(text="before the mute"))
+        w.submit(1, Mute(account=2))
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            assert catch_up.posts_after(snapshot, w.arena, reader, 0, 10) == []
+            assert catch_up.public_after(snapshot, reader, 0, 10) == []
+
+
+def test_a_cursor_is_too_old_when_changes_after_it_are_forgotten() -> None:
+    day = 24 * 60 * 60 * 1000
+    with world(accounts=2) as w:
+        post = w.post(1, Post(text="deleted on the first day"))
+        start = w.oracle.number
+        w.submit(1, Delete(post=post))
+        w.submit(1, Read(queue="home", position=post))
+        first = w.oracle.number
+
+        def too_old(number: int) -> bool:
+            with w.snapshot() as snapshot:
+                return catch_up.too_old(snapshot, number, w.teller.now)
+
+        w.teller.now += CHANGES_MS - day
+        assert not too_old(start)
+        assert not too_old(0)
+        w.teller.now += 2 * day
+        assert too_old(start)
+        assert not too_old(first)
+        while w.oracle.number % PRUNE_EVERY:
+            w.submit(1, Read(queue="home", position=1))
+        with w.snapshot() as snapshot:
+            kept = snapshot.rows("select min(number) from changes")
+        # of the old ones the newest stays, to tell how far back they reached
+        assert kept == [(first,)]
+        assert too_old(start)
+        assert not too_old(first)
