@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,7 +74,7 @@ class Site:
             now=self.now,
         )
         engine.recover()
-        self._dispatcher = dispatcher = Dispatcher(
+        self.dispatcher = dispatcher = Dispatcher(
             engine, now=self.now, schedule=self.loop.call_soon
         )
         client = EngineClient()
@@ -142,9 +142,15 @@ class Site:
             ),
         ).id  # fmt: skip
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def forget_attempts(self) -> None:
         """All tests come from one address."""
-        self._dispatcher._counters = Counters()
+        self.dispatcher._counters = Counters()
 
     # --- browsers ------------------------------------------------------------------------------
 

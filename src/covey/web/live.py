@@ -127,7 +127,7 @@ class _Page:
             if not is_shown(post, originals, edge.relations(snapshot, viewer)):
                 return f"id: {event.cursor}\n\n"
             html = show(snapshot, [post], viewer, now, originals=originals)
-        data = {"id": str(post.id), "post": str(post.boost_of or post.id), "html": html}
+        data = {"id": str(post.id), "post": str(post.boost_of or post.id), "html": str(html)}
         return _text(event.cursor, "post", data)
 
     def _unread(self) -> str:

@@ -47,9 +47,9 @@ def few(count: int) -> str:
     """What a button shows: nothing for 0, "1.2K" for 1,234."""
     if count < 1_000:
         return str(count) if count else ""
-    if count < 1_000_000:
-        return f"{count // 100 / 10:.3g}K"
-    return f"{count // 100_000 / 10:.4g}M"
+    unit, letter = (1_000, "K") if count < 1_000_000 else (1_000_000, "M")
+    whole, tenth = divmod(count * 10 // unit, 10)
+    return f"{whole}.{tenth}{letter}" if tenth and whole < 100 else f"{whole}{letter}"
 
 
 def is_web_address(text: str) -> bool:
