@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx
 import jsonschema
+import pytest
 from tests.web.site import Site, site
 
 from covey.edge.access import new_secret, secret_hash
+from covey.edge.rates import rates
+from covey.engine.counters import BUCKETS
 from covey.messages import SERVER, App, Token
 
 REDIRECT = "https://client.example/callback"
@@ -33,7 +36,7 @@ class Api:
         return self.client.request(method, path, **said)
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._good(self.ask("GET", path, params=query))
+        return self._good(self.ask("GET", path, params=query or None))
 
     def post(self, path: str, **form: Any) -> Any:
         return self._good(self.ask("POST", path, data=form))
@@ -85,7 +88,11 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    with site() as running:
+    """Its limits of requests are out of the way."""
+    with pytest.MonkeyPatch.context() as patch, site() as running:
+        for bucket in BUCKETS:
+            patch.setitem(BUCKETS, bucket, (1_000_000, 1))
+        rates(running.edge).limit = 1_000_000
         yield World(running)
 
 

@@ -1,0 +1,185 @@
+"""Live, as server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from tests.mastodon.api import Api, World, world
+
+from covey.live import hub
+
+USER = "/api/v1/streaming/user"
+SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+@dataclass
+class Event:
+    id: str
+    kind: str
+    data: Any
+
+
+class Stream:
+    """What a client has received so far."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._lines = response.iter_lines()
+        self.comments: list[str] = []
+
+    def next(self) -> Event:
+        """The next event; httpx raises when none comes in time."""
+        found: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(":"):
+                self.comments.append(line)
+            elif line:
+                name, _, value = line.partition(": ")
+                found[name] = value
+            elif found:
+                return Event(found["id"], found["event"], json.loads(found["data"]))
+        raise AssertionError("the stream ended")
+
+    def until_comment(self) -> str:
+        for line in self._lines:
+            if line.startswith(":") and line != ":)":
+                return line
+        raise AssertionError("the stream ended")
+
+
+@contextmanager
+def stream(api: Api, path: str = USER, cursor: str = "", **query: str) -> Iterator[Stream]:
+    headers = {"Last-Event-ID": cursor} if cursor else {}
+    with api.client.stream(
+        "GET", path, params=query or None, headers=headers, timeout=SECONDS
+    ) as response:
+        assert response.status_code == 200, response.read()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield Stream(response)
+
+
+def test_a_post_of_somebody_followed_and_its_end(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    ada.post(f"/api/v1/accounts/{here.site.accounts['bea']}/follow")
+    with stream(ada) as live:
+        made = bea.status("live, @ada")
+        first, second = live.next(), live.next()
+        assert [first.kind, second.kind] == ["update", "notification"]
+        assert first.data["content"] == made["content"]
+        assert first.data["favourited"] is False
+        assert second.data["type"] == "mention"
+        assert second.data["status"]["id"] == made["id"]
+        bea.delete(f"/api/v1/statuses/{made['id']}")
+        gone = live.next()
+        assert (gone.kind, str(gone.data)) == ("delete", made["id"])
+
+
+def test_who_comes_back_gets_exactly_what_it_missed(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    with stream(ada) as live:
+        ids = [bea.status(f"before {n}")["id"] for n in range(3)]
+        events = [live.next() for _ in ids]
+    missed = [bea.status(f"missed {n}")["id"] for n in range(3)]
+    with stream(ada, cursor=events[1].id) as live:
+        assert [live.next().data["id"] for _ in range(4)] == [ids[2], *missed]
+        last = bea.status("live again")["id"]
+        assert live.next().data["id"] == last
+    with stream(ada, since=events[2].id) as live:
+        assert [live.next().data["id"] for _ in range(4)] == [*missed, last]
+
+
+def test_our_own_events_go_to_those_who_know_them(here: World) -> None:
+    ada = here.api("ada")
+    with stream(ada, covey="1") as ours, stream(ada) as plain:
+        ada.post("/api/v1/markers", **{"home[last_read_id]": "1"})
+        own = ada.status("after it")["id"]
+        assert ours.next().kind == "read"
+        assert ours.next().data["id"] == own
+        assert plain.next().data["id"] == own
+
+
+def test_public_and_tag_for_a_stranger(here: World) -> None:
+    bea = here.api("bea")
+    with (
+        stream(here.nobody, "/api/v1/streaming/public") as public,
+        stream(here.nobody, "/api/v1/streaming/hashtag", tag="Live") as tag,
+    ):
+        plain = bea.status("no tag")["id"]
+        bea.status("hidden #live", visibility="unlisted")
+        tagged = bea.status("a tag #LIVE")["id"]
+        assert [public.next().data["id"] for _ in range(2)] == [plain, tagged]
+        event = tag.next()
+        assert event.data["id"] == tagged
+        assert "favourited" not in event.data
+
+
+def test_only_notifications(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    with stream(ada, "/api/v1/streaming/user/notification") as live:
+        bea.status("not for you")
+        bea.post(f"/api/v1/statuses/{ada.status('mine')['id']}/favourite")
+        event = live.next()
+        assert (event.kind, event.data["type"]) == ("notification", "favourite")
+
+
+def test_c16_heartbeats_and_health(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 0.05)
+    with stream(here.api("ada")) as live:
+        assert live.until_comment() == ":thump"
+    health = here.nobody.ask("GET", "/api/v1/streaming/health")
+    assert (health.status_code, health.text) == (200, "OK")
+
+
+def test_the_token_may_stand_in_the_address(here: World) -> None:
+    token = here.api("ada").token
+    with stream(here.nobody, access_token=token):
+        pass
+    assert here.nobody.ask("GET", f"{USER}?access_token=wrong").status_code == 401
+    # only there: elsewhere addresses with tokens in them would end up in logs
+    elsewhere = here.nobody.ask("GET", f"/api/v1/timelines/home?access_token={token}")
+    assert elsewhere.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"{USER}?since=nonsense", 422),
+        (f"{USER}?since=-1.2.3", 422),
+        ("/api/v1/streaming/hashtag", 422),
+        ("/api/v1/streaming/hashtag?tag=123", 422),
+        ("/api/v1/streaming/direct", 404),
+        ("/api/v1/streaming/public/remote", 404),
+    ],
+)
+def test_refusals_come_before_the_stream(here: World, path: str, status: int) -> None:
+    answer = here.api("ada").ask("GET", path)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_a_stranger_has_no_home(here: World) -> None:
+    assert here.nobody.ask("GET", USER).status_code == 401
+    limited = here.api("ada", "read:statuses").ask("GET", USER)
+    assert limited.status_code == 403
+
+
+def test_a_stream_that_ends_is_forgotten(here: World) -> None:
+    edge = here.site.edge
+    with stream(here.api("carl")):
+        assert edge.hub.count > 0
+    for _ in range(200):
+        if edge.hub.count == 0:
+            break
+        here.nobody.get("/api/v2/instance")
+    assert edge.hub.count == 0
