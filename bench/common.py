@@ -281,8 +281,15 @@ def packed(doings: Sequence[Doing]) -> list[bytes]:
 # --- a server ---------------------------------------------------------------------------------
 
 
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """One that goes away afterwards."""
+    with tempfile.TemporaryDirectory(prefix="covey-bench-") as name:
+        yield Path(name)
+
+
 class Server:
-    """`covey serve` on a folder of its own, which goes with it."""
+    """`covey serve` on `folder`, or on one of its own that goes with it."""
 
     def __init__(self, *, edges: int = 1, folder: Path | None = None) -> None:
         self._own = folder is None
