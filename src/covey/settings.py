@@ -31,6 +31,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str = "A place to post, follow and read."
     contact_email: str = ""
     languages: tuple[str, ...] = ("en",)
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8420
+    """Port to listen on; 0: any free one."""
     edges: int = 0
     """Edge processes; 0: one for each core beside the engine's, at least one."""
     log_level: str = "info"
@@ -78,6 +82,8 @@ def _check(settings: Settings) -> None:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             raise WrongSetting(f"trusted_proxies: {network!r} is no address or network") from None
+    if not 0 <= settings.port <= 65_535:
+        raise WrongSetting(f"port is {settings.port}: it must be 0 to 65535")
     if not 0 <= settings.edges <= 64:
         raise WrongSetting(f"edges is {settings.edges}: it must be 0 to 64")
     if settings.log_level not in ("debug", "info", "warning", "error"):

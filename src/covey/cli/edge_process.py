@@ -94,6 +94,7 @@ async def _serve(orders: Orders) -> None:
     client = EngineClient()
     now = boot_clock()
     arena = ArenaReader(mmap.mmap(orders.arena_fd, 0, access=mmap.ACCESS_READ))
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     link = asyncio.create_task(connect(client, folder))
     await client.ready.wait()
     edge = Edge(

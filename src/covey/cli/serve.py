@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from covey import settings as settings_module
 from covey.cli.options import data_option
@@ -243,26 +244,34 @@ def address_of(listening: socket.socket, host: str) -> str:
 
 @click.command()
 @data_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8420, show_default=True, help="Port to listen on; 0: any free one.")
-@click.option("--edges", default=None, type=click.IntRange(1, 64), help="Edge processes.")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0: any free one.  [default: 8420]",
+)
+@click.option("--edges", type=click.IntRange(1, 64), help="Edge processes.")
 @click.option(
     "--accept-clock", is_flag=True,
     help="Start though the clock stands behind the last message: it is right now.",
 )  # fmt: skip
-def serve(data: Path, host: str, port: int, edges: int | None, accept_clock: bool) -> None:
+def serve(
+    data: Path, host: str | None, port: int | None, edges: int | None, accept_clock: bool
+) -> None:
     """Run the server of a data folder, until Ctrl-C or SIGTERM.
+
+    What is not given here is taken from the environment (COVEY_HOST, …), else from covey.toml in
+    the data folder: see docs/operating.md.
 
     \b
     Example:
       covey serve --data ~/covey --host 127.0.0.1 --port 8420
     """
     prepare_folder(data)
-    listening = listen(host, port)
     found = settings_module.load(data)
+    host = host or found.host
+    listening = listen(host, found.port if port is None else port)
     address = address_of(listening, host)
-    import msgspec
-
     found = msgspec.structs.replace(
         found, public_url=found.public_url or address, edges=edges or found.edges
     )
