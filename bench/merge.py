@@ -118,10 +118,10 @@ def fill(
                 batch.append((actor, Boost(post=draw.choice(recent))))
             else:
                 batch.append((actor, Post(text="A post about nothing in particular. " * 3)))
-        made = step(batch)
-        recent = [
-            id_ for id_, (_, message) in zip(made, batch, strict=False) if isinstance(message, Post)
-        ][:100] or recent
+        ids = step(batch)
+        if len(ids) == len(batch):  # no boost was refused for being the second of its author
+            posts_of = [id_ for id_, did in zip(ids, batch, strict=True) if type(did[1]) is Post]
+            recent = posts_of[:100]
     engine.close()
 
 
@@ -147,9 +147,14 @@ def measure(
         few = max(1, rounds // 10)
         report(f"raw ids only, {name}", few, lambda n: raw(snapshot, relations, deep[n]))
         merging.SEEK_POSTS = kept
-    position = candidates_below(snapshot, None, relations, END, 300)[-1].id
-    report("unread, 300 by arena", 20, lambda _: unread_home(snapshot, arena, relations, position))
-    report("unread, 300 by merge", 20, lambda _: unread_home(snapshot, None, relations, position))
+    for behind in (300, 2_000):
+        position = candidates_below(snapshot, None, relations, END, behind)[-1].id
+        for name, held in (("arena", arena), ("merge", None)):
+            report(
+                f"unread, {behind:,} by {name}",
+                20,
+                lambda _, held=held, at=position: unread_home(snapshot, held, relations, at),  # type: ignore[misc]
+            )
     report("relations", 20, lambda _: snapshot.relations(reader))
 
 

@@ -10,6 +10,8 @@ from itertools import islice
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.world import World, world
+from tests.histories import Step, histories
 
 from covey.delivery.arena import ArenaReader
 from covey.edge import home
@@ -20,8 +22,6 @@ from covey.state import merge as merging
 from covey.state.home import candidates_above, candidates_below, ids_below
 from covey.state.merge import END, merge
 from covey.state.queries import Snapshot
-from tests.edge.world import World, world
-from tests.histories import Step, histories
 
 batches = st.integers(1, 7)
 

@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.test_home import batches, chosen
+from tests.edge.world import World, world
+from tests.histories import Step, histories
+from tests.oracle import Oracle, Row
 
 from covey.edge import queues
 from covey.edge.cursor import Cursor, Page
@@ -13,10 +17,6 @@ from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.messages import Block, Boost, Delete, Favourite, Follow, Mention, Mute, Post
 from covey.state.merge import END
 from covey.state.queries import NotificationRow, PostRow, Snapshot
-from tests.edge.test_home import batches, chosen
-from tests.edge.world import World, world
-from tests.histories import Step, histories
-from tests.oracle import Oracle, Row
 
 Read = Callable[[Cursor], list[int]]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.test_home import batches
+from tests.edge.world import world
+from tests.histories import Step, histories
 
 from covey.edge.unread import Unread, unread, unread_home, unread_notifications
 from covey.limits import UNREAD_MAX
 from covey.messages import Favourite, Follow, Post, Read
-from tests.edge.test_home import batches
-from tests.edge.world import world
-from tests.histories import Step, histories
 
 
 @settings(max_examples=60)

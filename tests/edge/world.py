@@ -3,10 +3,13 @@ them, told the same history."""
 
 from __future__ import annotations
 
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.folders import scratch
+from tests.histories import Step, Teller, founding
+from tests.oracle import Oracle
 
 from covey.delivery.arena import Arena, ArenaReader
 from covey.delivery.layout import Layout
@@ -16,9 +19,6 @@ from covey.log import Log
 from covey.messages import AnyMessage
 from covey.state.queries import Snapshot, StateReader
 from covey.state.state import State
-from tests.folders import scratch
-from tests.histories import Step, Teller, founding
-from tests.oracle import Oracle
 
 ACCOUNTS_MAX = 16
 CHUNKS = 8

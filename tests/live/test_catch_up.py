@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.test_home import batches
+from tests.edge.world import world
+from tests.histories import Step, histories
+from tests.oracle import Row
 
 from covey.limits import CHANGES_MS
 from covey.live import catch_up
 from covey.messages import Delete, Follow, Mute, Post, Read
 from covey.state.rules import PRUNE_EVERY
-from tests.edge.test_home import batches
-from tests.edge.world import world
-from tests.histories import Step, histories
-from tests.oracle import Row
 
 
 @settings(max_examples=60)

@@ -16,8 +16,8 @@ from covey.limits import BOOST_WINDOW
 from covey.state.home import ids_above, ids_below
 from covey.state.queries import PostRow, Snapshot
 
-PIECE_POSTS: Final = 8
-"""Looked at, at least, to fill up a page."""
+PIECE_POSTS_MAX: Final = 512
+"""Looked at in one piece, at most, when many are passed over."""
 
 
 def page(
@@ -61,10 +61,10 @@ class Home(Generic[Post]):
             raw = chain(ahead, raw)
             return ahead + self._window(above, ahead)
 
-        size = wanted
+        size, more = wanted, max(wanted // 2, 8)
         while ids := list(islice(raw, size)):
             yield from self._shown(ids, older)
-            size = max(wanted // 2, PIECE_POSTS)
+            size, more = more, min(2 * more, PIECE_POSTS_MAX)
 
     def upwards(self, above: int, below: int, wanted: int) -> Iterator[Post]:
         """The same, oldest first."""
@@ -74,11 +74,11 @@ class Home(Generic[Post]):
         def older() -> list[int]:
             return passed + self._window(above, passed)
 
-        size = wanted
+        size, more = wanted, max(wanted // 2, 8)
         while ids := list(islice(raw, size))[::-1]:
             yield from reversed(self._shown(ids, older))
             passed = (ids + passed)[:BOOST_WINDOW]
-            size = max(wanted // 2, PIECE_POSTS)
+            size, more = more, min(2 * more, PIECE_POSTS_MAX)
 
     def _ids_below(self, below: int, above: int, wanted: int) -> Iterator[int]:
         return ids_below(self._snapshot, self._arena, self._reader, below, above, wanted)

@@ -226,13 +226,9 @@ class Snapshot:
         """The reader's own relations; edges cache them by the arena's `relations` number."""
         if not account:
             return STRANGER
-        following, hides = BitMap(), BitMap()
-        for followed, boosts in self.execute(
-            "select followed, boosts from follows where follower = ?", (account,)
-        ):
-            following.add(followed)
-            if not boosts:
-                hides.add(followed)
+        follows = self.rows("select followed, boosts from follows where follower = ?", (account,))
+        following = BitMap([followed for followed, _ in follows])
+        hides = BitMap([followed for followed, boosts in follows if not boosts])
         blocks = self._numbers("select target from blocks where account = ?", account)
         blocked_by = self._numbers("select account from blocks where target = ?", account)
         mutes = self._numbers("select target from mutes where account = ?", account)
