@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.test_home import batches
 from tests.edge.world import world
-from tests.histories import Step, histories
+from tests.histories import READING, Step, histories
 
 from covey.edge.unread import Unread, unread, unread_home, unread_notifications
 from covey.limits import UNREAD_MAX
-from covey.messages import Favourite, Follow, Post, Read
+from covey.messages import Boost, Delete, Favourite, Follow, Post, Read
 
 
 @settings(max_examples=60)
@@ -41,6 +41,52 @@ def test_counts_are_exact(history: list[Step], batch: int, data: st.DataObject) 
                 told = unread(snapshot, w.arena, reader, "notifications")
                 read = w.oracle.positions.get((account, "notifications"), 0)
                 assert told.count == w.oracle.unread_notifications(account, read)
+
+
+@settings(max_examples=60)
+@given(histories({**READING, "delete": 6, "unboost": 4}), batches, st.integers(1, 12))
+def test_a_count_that_goes_on_is_exact(history: list[Step], batch: int, every: int) -> None:
+    with world() as w:
+        for start in range(0, len(history), every):
+            w.live(history[start : start + every], batch)
+            with w.snapshot() as snapshot:
+                for account in w.oracle.accounts:
+                    position = w.oracle.positions.get((account, "home"), 0)
+                    reader = snapshot.relations(account)
+                    count = unread(snapshot, w.arena, reader, "home")
+                    assert count.count == w.oracle.unread_home(account, position)
+                    assert count == unread_home(snapshot, None, reader, position)
+
+
+def test_a_count_goes_on_from_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(accounts=3, chunks=1_024) as w:
+        w.submit(1, Follow(account=2))
+        w.submit(1, Read(queue="home", position=1))
+        w.submit(3, Delete(post=w.post(3, Post(text="of a stranger"))))
+        for _ in range(5):
+            w.post(2, Post(text="unread"))
+
+        def count() -> int:
+            with w.snapshot() as snapshot:
+                return unread(snapshot, w.arena, snapshot.relations(1), "home").count
+
+        assert count() == 5
+        counted = unread_home
+        monkeypatch.setattr("covey.edge.unread.unread_home", None)
+        w.submit(3, Delete(post=w.post(3, Post(text="of a stranger"))))
+        last = w.post(2, Post(text="one more"))
+        assert count() == 6
+        assert count() == 6
+        monkeypatch.setattr("covey.edge.unread.unread_home", counted)
+        w.submit(2, Delete(post=last))
+        assert count() == 5
+        boost = w.post(2, Boost(post=w.post(3, Post(text="to be boosted"))))
+        assert count() == 6
+        with w.snapshot() as snapshot:
+            row = snapshot.post(boost)
+        assert row
+        w.submit(3, Delete(post=row.boost_of))
+        assert count() == 5
 
 
 @pytest.mark.parametrize("chunks", [8, 1_024])

@@ -1,10 +1,15 @@
 """Exact unread counts: what a queue shows above the reading position, by the same rules as its
-pages."""
+pages.
+
+A home's count is kept: the next one counts on from there, unless the position or the reader's
+relations changed, or something that may stand above the position was taken back.
+"""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
@@ -15,10 +20,14 @@ from covey.edge.home import Home
 from covey.edge.queues import pull_notifications, shown_notifications
 from covey.limits import UNREAD_MAX
 from covey.state.merge import END
-from covey.state.queries import NotificationRow, PostGist, Snapshot
+from covey.state.queries import NotificationRow, PostGist, Snapshot, StateReader, numbers
 
 COUNTED_POSTS: Final = 256
 """Looked at in one piece."""
+KEPT_COUNTS: Final = 16_384
+"""Readers whose last count an edge keeps."""
+DELETES_LOOKED_AT: Final = 256
+"""After more deletes than that a kept count is not believed."""
 
 
 class Unread(Struct, frozen=True):
@@ -35,25 +44,92 @@ class Unread(Struct, frozen=True):
         return f"{self.count:,}{'+' if self.more else ''}"
 
 
+class _Kept(Struct, frozen=True):
+    """A home's count at one moment."""
+
+    unread: Unread
+    position: int
+    relations: Relations
+    last_id: int
+    applied: int
+
+
+_kept: WeakKeyDictionary[StateReader, dict[int, _Kept]] = WeakKeyDictionary()
+
+
 def unread(snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, queue: str) -> Unread:
     """Of the reader's `queue`, "home" or "notifications", above its reading position there."""
     row = snapshot.position(reader.account, queue)
     position = row.position if row else 0
-    if queue == "home":
-        return unread_home(snapshot, arena, reader, position)
-    return unread_notifications(snapshot, reader, position)
+    if queue == "notifications":
+        return unread_notifications(snapshot, reader, position)
+    kept = _kept.setdefault(snapshot.reader, {})
+    last = kept.pop(reader.account, None)
+    if last is not None and _stands(snapshot, reader, position, last):
+        count = _counted_on(snapshot, arena, reader, last)
+    else:
+        count = unread_home(snapshot, arena, reader, position)
+    while len(kept) >= KEPT_COUNTS:
+        del kept[next(iter(kept))]
+    kept[reader.account] = _Kept(count, position, reader, snapshot.last_id, snapshot.applied)
+    return count
 
 
 def unread_home(
     snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, position: int
 ) -> Unread:
     """Of the home, above `position` (post id)."""
-    home: Home[PostGist] = Home(snapshot, arena, reader, snapshot.gists)
-    newest = list(islice(home.downwards(END, position, COUNTED_POSTS), UNREAD_MAX + 1))
+    newest = _newest(snapshot, arena, reader, position, UNREAD_MAX + 1)
     if len(newest) <= UNREAD_MAX:
         return Unread(len(newest), False, newest[-1].stamp if newest else 0)
-    oldest = next(home.upwards(position, END, 1))
+    oldest = next(Home(snapshot, arena, reader, snapshot.gists).upwards(position, END, 1))
     return Unread(UNREAD_MAX, True, oldest.stamp)
+
+
+def _newest(
+    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, above: int, limit: int
+) -> list[PostGist]:
+    home = Home(snapshot, arena, reader, snapshot.gists)
+    return list(islice(home.downwards(END, above, min(limit, COUNTED_POSTS)), limit))
+
+
+def _stands(snapshot: Snapshot, reader: Relations, position: int, last: _Kept) -> bool:
+    """Whether all that `last` counted is still to be counted. What came since changes nothing
+    below it: a boost window looks at what is older."""
+    if position != last.position or snapshot.applied < last.applied or reader != last.relations:
+        return False
+    oldest = snapshot.row("select min(number) from changes")
+    if oldest and oldest[0] is not None and oldest[0] > last.applied:
+        return False  # deletes since then may be forgotten already
+    deletes = snapshot.rows(
+        "select subject, account from changes where number > ? and kind = 'delete' limit ?",
+        (last.applied, DELETES_LOOKED_AT + 1),
+    )
+    if not deletes:
+        return True
+    if len(deletes) > DELETES_LOOKED_AT or any(
+        post > position and (author == reader.account or author in reader.following)
+        for post, author in deletes
+    ):
+        return False
+    return not snapshot.row(
+        "select 1 from posts where boost_of in carray(?) and boost_of != 0 and deleted = 0",
+        (numbers([post for post, _ in deletes]),),
+    )
+
+
+def _counted_on(
+    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, last: _Kept
+) -> Unread:
+    before = last.unread
+    if before.more or snapshot.last_id == last.last_id:
+        return before
+    above = max(last.last_id, last.position)
+    new = _newest(snapshot, arena, reader, above, UNREAD_MAX + 1 - before.count)
+    if not new:
+        return before
+    count = before.count + len(new)
+    return Unread(min(count, UNREAD_MAX), count > UNREAD_MAX, before.since or new[-1].stamp)
 
 
 def unread_notifications(snapshot: Snapshot, reader: Relations, position: int) -> Unread:

@@ -162,6 +162,7 @@ class Snapshot:
     """One moment of the state."""
 
     def __init__(self, reader: StateReader) -> None:
+        self.reader = reader
         self.execute: Callable[..., Any] = reader.connection.execute
         facts: dict[str, Any] = dict(self.rows("select name, value from facts"))
         self.applied: int = facts.get("applied", 0)
