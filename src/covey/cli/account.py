@@ -12,8 +12,9 @@ from typing import get_args
 import click
 
 from covey.cli.options import data_option, existing, json_option, print_json, table
-from covey.cli.submitting import running_engine, submit
+from covey.cli.submitting import submit
 from covey.edge.passwords import check_password, hash_now
+from covey.engine.attach import attach
 from covey.messages import SERVER, AnyMessage, Password, Register, Role, SetRole
 from covey.state.queries import AccountRow, StateReader
 from covey.state.state import state_path
@@ -166,5 +167,5 @@ def _tell(password: str) -> None:
 
 async def _submit(data: Path, message: AnyMessage) -> int:
     """→ the id of what it made."""
-    async with running_engine(data) as engine:
+    async with attach(data) as engine:
         return (await submit(engine, SERVER, message)).id

@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from covey.cli.options import data_option, json_option, print_json
 from covey.cli.progress import progress
-from covey.cli.submitting import in_flight, running_engine, submit
+from covey.cli.submitting import in_flight, submit
 from covey.edge.text import parse
+from covey.engine.attach import attach
 from covey.engine.client import EngineClient
 from covey.errors import Refused
 from covey.messages import SERVER, Follow, Post, Register
@@ -96,7 +97,7 @@ async def _replay(
     texts = [line for line in posts.read_text("utf-8").split("\n") if line.strip()]
     if posts_count and not texts:
         raise click.ClickException(f"{posts} holds no text")
-    async with running_engine(data) as engine:
+    async with attach(data) as engine:
         accounts = await _register(engine, data, edges, at_once)
         await _follow(engine, accounts, edges, at_once)
         authors = sorted({accounts[followed] for _, followed in edges})

@@ -1,0 +1,32 @@
+"""The made-up population of `covey demo`: accounts, follows and acts out of a seed.
+
+Pure: the same seed gives the same population on every machine, and nothing is sent anywhere.
+`settling` submits it to an engine, `living` goes on at a human pace.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+from covey.cli.population.acts import Act, Life
+from covey.cli.population.people import Person, make_follows, make_people
+
+POSTS: Final = 5_000
+
+
+class Population(Struct, frozen=True):
+    people: list[Person]
+    follows: list[tuple[int, int]]
+    """(follower, followed), places in `people`."""
+    acts: list[Act]
+
+
+def population(seed: int, posts: int = POSTS) -> Population:
+    """All of it: 1,000 people, their follows, and acts with so many posts."""
+    chance = Random(seed)
+    people = make_people(chance)
+    follows = make_follows(chance, people)
+    return Population(people, follows, list(Life(chance, people, follows).acts(posts)))
