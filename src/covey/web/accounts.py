@@ -33,7 +33,6 @@ from covey.messages import (
 from covey.state.accounts import check_email, check_name
 from covey.state.queries import AccountRow, Snapshot
 from covey.state.texts import check_language, check_text
-from covey.web import languages
 from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
 from covey.web.times import moment_tag
 from covey.web.visit import Visit, local
@@ -195,7 +194,7 @@ def _settings(
     shown.fields = [*shown.fields, *(Field("", "") for _ in range(empty))][:PROFILE_FIELDS]
     return visit.page(
         snapshot, "settings.html", status=status, kept=shown, errors=errors,
-        sessions=_sessions(visit, snapshot), languages=languages.choices(shown.language),
+        sessions=_sessions(visit, snapshot),
     )  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """The languages a post can be said to be in, by their own names."""
 
+from functools import lru_cache
 from typing import Final
+
+from markupsafe import Markup
 
 LANGUAGES: Final[tuple[tuple[str, str], ...]] = (
     ("id", "Bahasa Indonesia"), ("ms", "Bahasa Melayu"), ("ca", "Català"), ("cs", "Čeština"),
@@ -19,9 +22,15 @@ LANGUAGES: Final[tuple[tuple[str, str], ...]] = (
     ("ja", "日本語"), ("zh", "中文"), ("yue", "粵語"),
 )  # fmt: skip
 
+_CODES: Final = frozenset(["", *(code for code, _ in LANGUAGES)])
+_OPTION: Final = Markup('<option value="{}"{}>{}</option>')
 
-def choices(*also: str) -> list[tuple[str, str]]:
-    """(code, name) for a form; `also`: codes that must be among them."""
-    known = {code for code, _ in LANGUAGES}
-    more = [(code, code) for code in dict.fromkeys(also) if code and code not in known]
-    return [("", "Not said"), *LANGUAGES, *more]
+
+@lru_cache(maxsize=256)
+def options(chosen: str) -> Markup:
+    """The `<option>`s of a form's `<select>`; also of a code that is none of ours."""
+    more = () if chosen in _CODES else ((chosen, chosen),)
+    return Markup("\n").join(
+        _OPTION.format(code, Markup(" selected") if code == chosen else "", name)
+        for code, name in (("", "Not said"), *LANGUAGES, *more)
+    )

@@ -19,7 +19,7 @@ from covey.edge.shown import is_shown
 from covey.errors import Refused
 from covey.live.hub import Stream, StreamEvent
 from covey.web.posts import show
-from covey.web.visit import HEADERS, Visit, unread_words
+from covey.web.visit import HEADERS, Visit, unread_of, words
 
 RETRY_MS: Final = 2_000
 UNREAD_EVERY_MS: Final = 1_000
@@ -133,8 +133,8 @@ class _Page:
     def _unread(self) -> str:
         edge = self._visit.edge
         with edge.snapshot() as snapshot:
-            words = unread_words(edge, snapshot, self._visit.account)
-        return _text("", "unread", words)
+            counts = unread_of(edge, snapshot, self._visit.account)
+        return _text("", "unread", words(counts))
 
 
 def _text(cursor: str, kind: str, data: dict[str, str]) -> str:

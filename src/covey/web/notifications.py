@@ -12,7 +12,7 @@ from covey.edge import queues
 from covey.edge.render import post_url
 from covey.state.queries import AccountRow, Snapshot
 from covey.web.position import behind
-from covey.web.posts import show
+from covey.web.posts import articles
 from covey.web.reading import cursor
 from covey.web.times import age_tag
 from covey.web.visit import Visit
@@ -21,7 +21,7 @@ SENTENCES: Final = {
     "mention": ("mentioned you", "reply"),
     "status": ("posted", "bell"),
     "boost": ("boosted your post", "boost"),
-    "favourite": ("likes your post", "star"),
+    "favourite": ("favourited your post", "star"),
     "follow": ("follows you", "person"),
 }
 """Kind → (what the sender did, icon)."""
@@ -45,10 +45,13 @@ class _Shown(Struct):
 def notifications(visit: Visit, snapshot: Snapshot) -> Response:
     at, reader = cursor(visit), visit.relations(snapshot)
     page = queues.notifications(snapshot, reader, at)
+    posts = [page.posts[row.post] for row in page.rows if row.post]
     senders = snapshot.accounts({row.sender for row in page.rows})
-    authors = snapshot.accounts({post.account for post in page.posts.values()})
+    authors = snapshot.accounts({post.account for post in posts})
     reached = snapshot.position(visit.account, "notifications")
     position = reached.position if reached else 0
+    news = [post for post in posts if post.account != visit.account]
+    whole = articles(snapshot, news, visit.account, visit.now)
     shown = []
     for row in page.rows:
         post = page.posts.get(row.post) if row.post else None
@@ -59,7 +62,7 @@ def notifications(visit: Visit, snapshot: Snapshot) -> Response:
             _Shown(
                 row.number, row.kind, icon, sentence, senders[row.sender],
                 age_tag(row.stamp, visit.now), row.number > position,
-                show(snapshot, [post], visit.account, visit.now) if post and not own else "",
+                whole[row.post] if post and not own else "",
                 excerpt, post_url("", authors[post.account].name, post.id) if post else "",
             )
         )  # fmt: skip

@@ -6,7 +6,6 @@ from __future__ import annotations
 from markupsafe import Markup
 from msgspec import Struct
 
-from covey.edge.unread import unread
 from covey.state.queries import Snapshot
 from covey.web.times import moment_tag
 from covey.web.visit import Visit
@@ -44,7 +43,7 @@ def behind(
     none; `newest`: of the queue's."""
     if not visit.account:
         return None
-    count = unread(snapshot, visit.edge.arena, visit.relations(snapshot), queue)
+    count = visit.unread(snapshot)[queue]
     if not count.count:
         return None
     row = snapshot.position(visit.account, queue)

@@ -1,9 +1,9 @@
 """Posts as pages show them.
 
-What a post looks like to one kind of viewer (a member or not, its author or not, who boosted it or
-not, who likes it or not) is rendered once and kept, until the post changes. It holds no form and no
-token: its buttons send the one form at the end of the page. Its time is cut out, because that grows
-old by itself.
+What a post looks like to one kind of viewer (a member or not, its author or not, who boosted or
+favourited it or not) is rendered once and kept, until the post changes. It holds no form and no
+token: its buttons send the one form at the end of the page. Its age is cut out, because that grows
+by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from msgspec import Struct
 
 from covey.delivery.audience import Reach
@@ -20,21 +20,13 @@ from covey.edge.queues import flags
 from covey.edge.render import post_url, render
 from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.web import templates
-from covey.web.times import age_tag
+from covey.web.times import age, time_tag
 
 FRAGMENTS_MAX: Final = 4_096
 """About 3 KB each."""
 
 _CUT: Final = "\0"
-"""Where the time goes: no text of a person holds it."""
-
-_ARTICLE: Final = Markup(
-    '<article class="post{}" id="p{}" data-post="{}">{}<div class="row">{}</div></article>\n'
-)
-_BOOSTED: Final = Markup(
-    '<p class="boosted"><svg aria-hidden="true"><use href="#i-boost"/></svg>'
-    '<a href="/@{}"><bdi>{}</bdi> boosted</a></p>'
-)
+"""Where its age in words goes: no text of a person holds it."""
 
 
 class _Reach(NamedTuple):
@@ -65,7 +57,8 @@ class _Parent(Struct):
 
 
 _Key = tuple[int, int, str, _Kind]
-_fragments: dict[_Key, tuple[Markup, Markup]] = {}
+_fragments: dict[_Key, tuple[str, str]] = {}
+"""HTML before the age, and after it."""
 
 
 def show(
@@ -80,33 +73,48 @@ def show(
     """`<article>`s of these posts and boosts, in their order. `viewer`: account, 0 for a stranger.
 
     `originals` holds what is boosted, where it is known. `depths`: id → how deep in a thread."""
-    boosted = {row.boost_of for row in rows if row.boost_of}
+    made = articles(snapshot, rows, viewer, now, originals=originals, depths=depths)
+    return Markup("").join(made.values())
+
+
+def articles(
+    snapshot: Snapshot,
+    rows: Sequence[PostRow],
+    viewer: int,
+    now: int,
+    *,
+    originals: Mapping[int, PostRow] | None = None,
+    depths: Mapping[int, int] | None = None,
+) -> dict[int, Markup]:
+    """id → `<article>`, as `show` has them, in the same order."""
     known = dict(originals or {})
-    if missing := boosted - known.keys():
+    if missing := {row.boost_of for row in rows if row.boost_of} - known.keys():
         known.update(snapshot.posts(missing))
-    shown = [(row, known.get(row.boost_of) if row.boost_of else row) for row in rows]
-    inner = _Fragments(snapshot, [post for _, post in shown if post], viewer)
-    articles = []
+    shown = [(row, known[row.boost_of] if row.boost_of else row) for row in rows]
+    fragments = _Fragments(snapshot, [post for _, post in shown], viewer)
+    fragments.load(row.account for row in rows if row.boost_of)
+    made = {}
     for row, post in shown:
-        if post is None:
-            continue
-        booster = inner.accounts.get(row.account) if row.boost_of else None
-        if row.boost_of and booster is None:
-            inner.load([row.account])
-            booster = inner.accounts.get(row.account)
-        head = _BOOSTED.format(booster.name, booster.shown_name) if booster else ""
-        deep = min(depths.get(row.id, 0), 3) if depths else 0
-        style = f" deep{deep}" if deep else ""
-        before, after = inner.of(post)
-        body = before + age_tag(post.stamp, now) + after
-        articles.append(_ARTICLE.format(style, row.id, post.id, head, body))
-    return Markup("").join(articles)
+        depth = min(depths.get(row.id, 0), 3) if depths else 0
+        boosted = _boosted(fragments.accounts[row.account]) if row.boost_of else ""
+        made[row.id] = Markup(  # noqa: S704 - of fragments, and an escaped name
+            f'<article class="post{f" deep{depth}" if depth else ""}" id="p{row.id}"'
+            f' data-post="{post.id}">{boosted}'
+            f'<div class="row">{fragments.of(post, now)}</div></article>\n'
+        )
+    return made
 
 
-def inside(snapshot: Snapshot, post: PostRow, viewer: int, now: int) -> Markup:
+def _boosted(booster: AccountRow) -> str:
+    return (
+        '<p class="boosted"><svg aria-hidden="true"><use href="#i-boost"/></svg>'
+        f'<a href="/@{booster.name}"><bdi>{escape(booster.shown_name)}</bdi> boosted</a></p>'
+    )
+
+
+def inside(snapshot: Snapshot, post: PostRow, viewer: int, now: int) -> str:
     """What is inside a post's row: what a script puts in place after an act."""
-    before, after = _Fragments(snapshot, [post], viewer).of(post)
-    return before + age_tag(post.stamp, now) + after
+    return _Fragments(snapshot, [post], viewer).of(post, now)
 
 
 class _Fragments:
@@ -129,17 +137,16 @@ class _Fragments:
         if missing:
             self.accounts.update(self._snapshot.accounts(missing))
 
-    def of(self, post: PostRow) -> tuple[Markup, Markup]:
-        """(before the time, after it)."""
+    def of(self, post: PostRow, now: int) -> str:
         key = self._key(post)
         found = _fragments.get(key)
         if found is None:
             before, _, after = self._render(post, key[3]).partition(_CUT)
-            found = Markup(before), Markup(after)  # noqa: S704 - halves of what was escaped
+            found = before, after
             while len(_fragments) >= FRAGMENTS_MAX:
                 del _fragments[next(iter(_fragments))]
             _fragments[key] = found
-        return found
+        return f"{found[0]}{age(post.stamp, now)}{found[1]}"
 
     def _key(self, post: PostRow) -> _Key:
         kind = _Kind(
@@ -168,7 +175,7 @@ class _Fragments:
                 post.visibility <= Reach.UNLISTED
                 or (kind.own and post.visibility == Reach.FOLLOWERS)
             ),
-            time_cut=_CUT,
+            time=time_tag(post.stamp, "age", _CUT),
             **kind._asdict(),
         )
 

@@ -16,7 +16,7 @@ from covey.edge.cursor import Cursor, Page
 from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.state.queries import AccountRow, PostRow, Snapshot
-from covey.web import languages, writing
+from covey.web import writing
 from covey.web.acts import account_at, post_at
 from covey.web.position import behind
 from covey.web.posts import note, show
@@ -99,7 +99,6 @@ def home(visit: Visit, snapshot: Snapshot) -> Response:
     return stream(
         visit, snapshot, page, at, title="Home", queue="home",
         form=writing.blank(visit, viewer) if top else None,
-        languages=languages.choices(viewer.language),
         behind=behind(
             visit, snapshot, "home", page.newest, snapshot.last_id, top=top,
         ),
@@ -223,7 +222,6 @@ def thread(visit: Visit, snapshot: Snapshot) -> Response:
     return visit.page(
         snapshot, "thread.html", title=f"{author.shown_name}: {_excerpt(post)}",
         before=shown(above), post=shown([post]), after=shown(below), form=form,
-        languages=languages.choices(form.language) if form else [],
         more=len(below) < post.replies_count,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from covey.edge.images import avatar_url
 from covey.errors import Refused
 from covey.state.queries import AccountRow
 from covey.state.texts import check_url
+from covey.web import languages
 from covey.web.static import FILES
 
 VISIBILITIES: Final = (
@@ -67,6 +68,7 @@ environment.globals.update(
     avatar=avatar,
     counted=counted,
     few=few,
+    language_options=languages.options,
     visibilities=VISIBILITIES,
 )
 

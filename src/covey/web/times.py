@@ -16,18 +16,18 @@ _TAG: Final = Markup('<time datetime="{}" title="{}" data-shown="{}">{}</time>')
 
 def age_tag(stamp: int, now: int) -> Markup:
     """`<time>` that says how long ago, or the day. Both in ms since 1970."""
-    return _tag(stamp, "age", age(stamp, now))
+    return time_tag(stamp, "age", age(stamp, now))
 
 
 def moment_tag(stamp: int, now: int) -> Markup:
     """`<time>` that says when: "Tuesday 14:10", or with the date when it is long ago."""
-    return _tag(stamp, "moment", moment(stamp, now))
+    return time_tag(stamp, "moment", moment(stamp, now))
 
 
 def day_tag(stamp: int) -> Markup:
     """`<time>` that says on what day: "12 March 2026"."""
     at = _at(stamp)
-    return _tag(stamp, "day", f"{at.day} {at:%B %Y}")
+    return time_tag(stamp, "day", f"{at.day} {at:%B %Y}")
 
 
 def age(stamp: int, now: int) -> str:
@@ -54,7 +54,7 @@ def exact(stamp: int) -> str:
     return f"{at:%A} {at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def _tag(stamp: int, shown: str, words: str) -> Markup:
+def time_tag(stamp: int, shown: str, words: str) -> Markup:
     at = _at(stamp)
     return _TAG.format(f"{at:%Y-%m-%dT%H:%M:%S}.{stamp % 1000:03}Z", exact(stamp), shown, words)
 

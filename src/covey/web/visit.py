@@ -22,7 +22,7 @@ from covey.edge.access import SESSION_COOKIE, SESSION_MS, session_access
 from covey.edge.edge import Edge
 from covey.edge.rates import client_address, rates, subject_of
 from covey.edge.requests import Parameters, header, parse_body, parse_query, read_body
-from covey.edge.unread import unread
+from covey.edge.unread import Unread, unread
 from covey.errors import Refused
 from covey.state.queries import Snapshot
 from covey.web.templates import render
@@ -84,6 +84,7 @@ class Visit:
         self.session = session if access else ""
         self._visitor = "" if access else self.cookies.get(VISITOR_COOKIE, "")
         self._sets_visitor = False
+        self._unread: dict[str, Unread] = {}
 
     # --- what was asked -----------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class Visit:
             **{
                 "site": edge.settings,
                 "viewer": viewer,
-                "unread": self.unread(snapshot),
+                "unread": words(self.unread(snapshot)),
                 "here": self.here,
                 "at": self.scope["path"],
                 "said": SAID.get(said, ""),
@@ -167,11 +168,11 @@ class Visit:
             self._set_cookie(response, VISITOR_COOKIE, self._visitor)
         return response
 
-    def unread(self, snapshot: Snapshot) -> dict[str, str]:
-        """Queue → how many are unread, as it is shown; empty for none."""
-        if not self.account:
-            return {"home": "", "notifications": ""}
-        return unread_words(self.edge, snapshot, self.account)
+    def unread(self, snapshot: Snapshot) -> dict[str, Unread]:
+        """Queue → what is unread of it. Counted once a page."""
+        if not self._unread and self.account:
+            self._unread = unread_of(self.edge, snapshot, self.account)
+        return self._unread
 
     def fragment(self, html: str) -> Response:
         """A piece of a page, for its script."""
@@ -234,12 +235,15 @@ class Visit:
         )
 
 
-def unread_words(edge: Edge, snapshot: Snapshot, account: int) -> dict[str, str]:
-    """Queue → how many are unread, as it is shown; empty for none."""
-    counts = {
-        queue: unread(snapshot, edge.arena, edge.relations(snapshot, account), queue)
-        for queue in ("home", "notifications")
-    }
+def unread_of(edge: Edge, snapshot: Snapshot, account: int) -> dict[str, Unread]:
+    """Queue → what is unread of it."""
+    reader = edge.relations(snapshot, account)
+    queues = ("home", "notifications")
+    return {queue: unread(snapshot, edge.arena, reader, queue) for queue in queues}
+
+
+def words(counts: dict[str, Unread]) -> dict[str, str]:
+    """Queue → its count as it is shown; empty for none."""
     return {queue: count.words if count.count else "" for queue, count in counts.items()}
 
 

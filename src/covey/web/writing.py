@@ -13,7 +13,6 @@ from covey.limits import POST_CHARACTERS, WARNING_CHARACTERS
 from covey.messages import Post, Visibility
 from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.state.texts import check_characters, check_language, check_text, counted
-from covey.web import languages
 from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
 from covey.web.posts import show
 from covey.web.visit import Visit, local
@@ -129,5 +128,4 @@ def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Faul
     return visit.page(
         snapshot, "write.html", status=422, form=shown, post=above,
         title="Your reply" if shown.reply_to else "Your post",
-        languages=languages.choices(shown.language),
     )  # fmt: skip
