@@ -105,8 +105,10 @@ def serve(
             for place, id_ in enumerate(deep)
         ])  # fmt: skip
         measure("home, page for people", [request("GET", "/home", cookie=c) for c in cookies])
-        measure("public timeline",
-                [request("GET", "/api/v1/timelines/public", secret) for secret in secrets])  # fmt: skip
+        measure(
+            "public timeline",
+            [request("GET", "/api/v1/timelines/public", secret) for secret in secrets],
+        )
 
 
 if __name__ == "__main__":

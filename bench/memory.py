@@ -1,0 +1,88 @@
+"""Memory of a server: `python -m bench.memory`.
+
+PSS (each shared page by its share), which adds up over the processes of one server to what would be
+free without it. First of a fresh server on an empty folder, after its first answer and again after
+one page of each door. Then what an idle account costs the engine: 100,000 are registered through
+its socket, and what it holds of its own (Pss_Anon: no file, no arena) is compared before and after.
+Then what an idle stream costs the edge: 2,000 connections that read `/api/v1/streaming/public`,
+their sockets' buffers in the kernel not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bench.common import Figure, Pipe, Server, arguments, get, memory, pipe_to, report, request
+
+from covey.keys import edge_key
+from covey.messages import SERVER, Register
+
+
+async def open_streams(port: int, count: int) -> list[asyncio.StreamWriter]:
+    """Each has said that it is connected."""
+    writers = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("GET", "/api/v1/streaming/public"))
+        await reader.readuntil(b":)\n\n")
+        writers.append(writer)
+    return writers
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--registrations", type=int, default=100_000)
+    parser.add_argument("--streams", type=int, default=2_000)
+    options = parser.parse_args()
+    figures = []
+
+    def pss(server: Server) -> float:
+        return sum(memory(pid)["Pss"] for pid in server.pids) / 1e6
+
+    with Server() as server:
+        figures.append(Figure("fresh server, all processes", pss(server), "MB", "120"))
+        for path in ("/", "/public", "/api/v1/timelines/public", "/api/v2/instance"):
+            get(server.port, path)
+        figures.append(Figure("after a page of each door", pss(server), "MB", "120"))
+        for name, pid in (
+            ("supervisor", server.process.pid),
+            ("engine", server.engine),
+            ("edge", server.edges[0]),
+        ):
+            figures.append(Figure(f"  {name}", memory(pid)["Pss"] / 1e6, "MB"))
+
+        edge = server.edges[0]
+        asyncio.run(_measure_streams(server.port, edge, options.streams, figures))
+
+        with pipe_to(server) as pipe:
+            # the caches of SQLite and of Python fill up before the clock, not after
+            first = options.registrations // 5
+            _register(pipe, 1, first)
+            before = memory(server.engine)["Pss_Anon"]
+            _register(pipe, first + 1, options.registrations)
+            time.sleep(1)
+            grown = memory(server.engine)["Pss_Anon"] - before
+            each = grown / (options.registrations - first)
+            figures.append(Figure("an idle account, engine", each, "bytes", "200"))
+    report("memory", figures, options)
+
+
+async def _measure_streams(port: int, edge: int, count: int, figures: list[Figure]) -> None:
+    warm = await open_streams(port, 50)
+    before = memory(edge)["Pss"]
+    writers = await open_streams(port, count)
+    each = (memory(edge)["Pss"] - before) / count / 1e3
+    figures.append(Figure("an idle stream, edge", each, "KB", "30"))
+    for writer in [*warm, *writers]:
+        writer.close()
+
+
+def _register(pipe: Pipe, first: int, last: int) -> None:
+    pipe.submit(
+        [(SERVER, Register(name=f"u{number}"), edge_key()) for number in range(first, last + 1)]
+    )
+
+
+if __name__ == "__main__":
+    main()
