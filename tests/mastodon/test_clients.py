@@ -374,7 +374,7 @@ def test_c24_ancestors_root_first_and_descendants_as_a_tree(here: World) -> None
     assert [one["id"] for one in deep["ancestors"]] == [root, a, a1]
 
 
-def test_c25_a_boost_has_its_own_id_and_both_can_be_acted_on(here: World) -> None:
+def test_c25_a_boost_has_its_own_id_and_both_can_be_acted_on(here: World, ada: Api) -> None:
     api, bea = here.api("ada"), here.api("bea")
     post = bea.status("to be boosted")["id"]
     boost = api.post(f"/api/v1/statuses/{post}/reblog")

@@ -13,6 +13,8 @@ from mastodon.errors import MastodonAPIError, MastodonIllegalArgumentError, Mast
 from tests.mastodon.api import World, world
 from tests.mastodon.test_oauth import fields_of
 
+from covey.live import hub
+
 SCOPES = ["read", "write", "follow", "push"]
 SECONDS = 20
 
@@ -83,7 +85,9 @@ class Listener(StreamListener):
             return self.values(kind)[count - 1]
 
 
-def test_a_life(here: World) -> None:
+def test_a_life(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # closing a stream waits for its next line
+    monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 0.2)
     ada, bea = client(here, "py_ada"), log_in(here, "py_bea")
     assert ada.instance_v2()["title"] == "Nest"
     assert ada.instance_v1()["uri"]
