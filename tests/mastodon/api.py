@@ -105,7 +105,7 @@ def contract(path: Path) -> dict[str, Any]:
 
 
 def check_shape(description: dict[str, Any], name: str, value: Any) -> None:
-    """Raises jsonschema.ValidationError unless `value` is a `name` (or a list of them: `[name]`)."""
+    """Raises jsonschema.ValidationError unless `value` is a `name`; `[name]`: a list of them."""
     is_list = name.startswith("[")
     reference = {"$ref": f"#/components/schemas/{name.strip('[]')}"}
     schema = {

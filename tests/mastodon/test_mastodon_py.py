@@ -179,7 +179,7 @@ def test_profile_and_relations(here: World) -> None:
 def test_c13_the_old_password_log_in_is_told_why(here: World) -> None:
     client_id, secret = Mastodon.create_app("py", scopes=SCOPES, api_base_url=here.site.url)
     api = Mastodon(client_id, secret, api_base_url=here.site.url)
-    with pytest.raises(MastodonIllegalArgumentError, match="no longer supported|not supported"):
+    with pytest.raises(MastodonIllegalArgumentError, match=r"no longer supported|not supported"):
         api.log_in("ada@example.org", "password", scopes=SCOPES, allow_http=True)
 
 

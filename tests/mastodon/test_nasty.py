@@ -18,17 +18,22 @@ mastodon.routes()
 LIVE = "/api/v1/streaming"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PATHS = sorted({one.path for one in OPERATIONS if not one.path.startswith(LIVE)})
-NAMES = """status in_reply_to_id visibility spoiler_text sensitive language media_ids poll
-    scheduled_at id limit max_id min_id since_id types exclude_types account_id acct tagged pinned
-    only_media exclude_replies timeline home notifications last_read_id display_name note source
-    fields_attributes avatar locked bot username email password agreement locale client_name
-    redirect_uris scopes website grant_type code code_verifier client_id client_secret scope token
-    redirect_uri response_type state code_challenge code_challenge_method decision csrf duration
-    reblogs notify languages tag any all none remote local covey since access_token""".split()
+NAMES = [
+    "status", "in_reply_to_id", "visibility", "spoiler_text", "sensitive", "language",
+    "media_ids", "poll", "scheduled_at", "id", "limit", "max_id", "min_id", "since_id", "types",
+    "exclude_types", "account_id", "acct", "tagged", "pinned", "only_media", "exclude_replies",
+    "timeline", "home", "notifications", "last_read_id", "display_name", "note", "source",
+    "fields_attributes", "avatar", "locked", "bot", "username", "email", "password", "agreement",
+    "locale", "client_name", "redirect_uris", "scopes", "website", "grant_type", "code",
+    "code_verifier", "client_id", "client_secret", "scope", "token", "redirect_uri",
+    "response_type", "state", "code_challenge", "code_challenge_method", "decision", "csrf",
+    "duration", "reblogs", "notify", "languages", "tag", "any", "all", "none", "remote", "local",
+    "covey", "since", "access_token",
+]  # fmt: skip
 NASTY = [
-    "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9", "0x10",
-    "９", "²", "true", "null", "[]", "{}", "\n", "\t", "\0", "a\0b", "‮", "\ud800", "\ufffe", "é" * 300,
-    "@ada", "#x", "https://example.org", "' or 1=1 --", "<script>", "%00", "%ff", "../../etc",
+    "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9",
+    "0x10", "９", "²", "true", "null", "[]", "{}", "\n", "\t", "\0", "a\0b", "\u202e", "\ud800", "\ufffe",
+    "é" * 300, "@ada", "#x", "https://example.org", "' or 1=1 --", "<script>", "%00", "%ff", "../../etc",
     "x" * 5_000, "@a " * 400, "#a " * 400, "https://a.b " * 200, "\u0300" * 600, "🏳️‍🌈", "public",
     "urn:ietf:wg:oauth:2.0:oob", "authorization_code", "client_credentials", "read write", "S256",
 ]  # fmt: skip
@@ -42,7 +47,9 @@ values = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(
-            st.one_of(st.sampled_from(["0", "1", "last_read_id", "name", "value"]), st.text(max_size=5)),
+            st.one_of(
+                st.sampled_from(["0", "1", "last_read_id", "name", "value"]), st.text(max_size=5)
+            ),
             inner,
             max_size=4,
         ),
@@ -58,7 +65,8 @@ raw_bodies = st.one_of(
             b'{"status":' * 3_000, b"&" * 5_000, b"a=1&" * 500, b"[]", b"null", b"1", b'"x"',
             b'{"status":1e999}', b'{"id":' + b"9" * 5_000 + b"}", b"a[b]=1&a=2&a[]=3",
             b"--x\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\n\xff\r\n--x--\r\n",
-            b"--x\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"a\"\r\n\r\nx\r\n--x--",
+            b"--x\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"a\"\r\n\r\n"
+            b"x\r\n--x--",
             b"--x\r\n\r\n--x--",
         ]
     ),
@@ -118,9 +126,7 @@ def check(api: Api, method: str, path: str, body: bytes, kind: str, query: bytes
         assert answer.json()["error"]
 
 
-fuzzed = settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzzed
@@ -222,9 +228,7 @@ def test_refusals_say_what_is_wrong(
         ("/api/v1/timelines/list/1", 404, "not_found"),
     ],
 )
-def test_queries_that_are_refused(
-    who: dict[str, Api], path: str, status: int, code: str
-) -> None:
+def test_queries_that_are_refused(who: dict[str, Api], path: str, status: int, code: str) -> None:
     answer = who["ada"].ask("GET", path)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 

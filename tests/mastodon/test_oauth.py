@@ -25,7 +25,8 @@ def here() -> Iterator[World]:
 
 
 def challenge_of(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def wish(**more: str) -> dict[str, str]:
@@ -74,9 +75,10 @@ def test_c12_a_code_with_pkce_becomes_a_token_once(here: World) -> None:
     assert token["token_type"] == "Bearer"
     assert set(token["scope"].split()) == {"read", "write"}
     assert isinstance(token["created_at"], int)
-    assert Api(here.site, token["access_token"]).get("/api/v1/accounts/verify_credentials")[
-        "acct"
-    ] == "ada"
+    assert (
+        Api(here.site, token["access_token"]).get("/api/v1/accounts/verify_credentials")["acct"]
+        == "ada"
+    )
     again = redeem(here, code, code_verifier=verifier)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     assert again.json()["error_description"]
@@ -151,9 +153,7 @@ def test_who_does_not_allow_it_is_sent_back_without_a_code(here: World) -> None:
         ({"code_challenge": "short", "code_challenge_method": "S256"}, "invalid_request"),
     ],
 )
-def test_a_wrong_wish_goes_back_to_the_app(
-    here: World, more: dict[str, str], error: str
-) -> None:
+def test_a_wrong_wish_goes_back_to_the_app(here: World, more: dict[str, str], error: str) -> None:
     answer = here.site.browser("ada").get("/oauth/authorize", params=wish(**more))
     assert answer.status_code == 303
     assert parse_qs(urlsplit(answer.headers["location"]).query)["error"] == [error]
@@ -205,9 +205,7 @@ def test_a_name_is_shown_as_text(here: World) -> None:
 def test_another_apps_code_and_a_wrong_secret_do_not_work(here: World) -> None:
     other = here.nobody.post("/api/v1/apps", client_name="Other", redirect_uris=REDIRECT)
     code = code_of(allow(here))
-    taken = redeem(
-        here, code, client_id=other["client_id"], client_secret=other["client_secret"]
-    )
+    taken = redeem(here, code, client_id=other["client_id"], client_secret=other["client_secret"])
     assert (taken.status_code, taken.json()["error"]) == (400, "invalid_grant")
     wrong = redeem(here, code, client_secret="wrong")
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")

@@ -123,7 +123,9 @@ def test_acts(shape: Check, here: World, ada: Api) -> None:
 
 
 def test_access(shape: Check, here: World) -> None:
-    app = here.nobody.post("/api/v1/apps", client_name="Mine", redirect_uris="urn:ietf:wg:oauth:2.0:oob")
+    app = here.nobody.post(
+        "/api/v1/apps", client_name="Mine", redirect_uris="urn:ietf:wg:oauth:2.0:oob"
+    )
     shape("CredentialApplication", app)
     form = {"grant_type": "client_credentials", "client_id": "tester", "client_secret": "secret"}
     shape("Token", here.nobody.post("/oauth/token", **form))
