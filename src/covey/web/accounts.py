@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -157,7 +158,7 @@ async def log_out(visit: Visit, form: Parameters) -> Response:
 def _next(form: Parameters) -> dict[str, str]:
     """Where to go on, remembered by the form and by the link to the other form."""
     to = local(kept(form, "next"), "")
-    return {"next": to, "next_query": f"?next={to}" if to else ""}
+    return {"next": to, "next_query": f"?next={quote(to, safe='/@')}" if to else ""}
 
 
 # --- settings -------------------------------------------------------------------------------------
