@@ -32,10 +32,11 @@ NAMES = [
 ]  # fmt: skip
 NASTY = [
     "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9",
-    "0x10", "９", "²", "true", "null", "[]", "{}", "\n", "\t", "\0", "a\0b", "\u202e", "\ud800", "\ufffe",
-    "é" * 300, "@ada", "#x", "https://example.org", "' or 1=1 --", "<script>", "%00", "%ff", "../../etc",
-    "x" * 5_000, "@a " * 400, "#a " * 400, "https://a.b " * 200, "\u0300" * 600, "🏳️‍🌈", "public",
-    "urn:ietf:wg:oauth:2.0:oob", "authorization_code", "client_credentials", "read write", "S256",
+    "0x10", "９", "²", "true", "null", "[]", "{}", "\n", "\t", "\0", "a\0b", "\u202e", "\ud800",
+    "\ufffe", "é" * 300, "@ada", "#x", "https://example.org", "' or 1=1 --", "<script>", "%00",
+    "%ff", "../../etc", "x" * 5_000, "@a " * 400, "#a " * 400, "https://a.b " * 200, "\u0300" * 600,
+    "🏳️‍🌈", "public", "urn:ietf:wg:oauth:2.0:oob", "authorization_code", "client_credentials",
+    "read write", "S256",
 ]  # fmt: skip
 
 scalars = st.one_of(
