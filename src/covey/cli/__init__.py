@@ -65,7 +65,7 @@ def _sentence(error: Exception) -> str | None:
         ("covey.database", ("WrongDatabase",)),
         ("covey.log", ("LogDamaged",)),
         ("covey.state.state", ("StateAhead",)),
-        ("covey.engine.server", ("Locked",)),
+        ("covey.engine.folder", ("Locked",)),
         ("covey.errors", ("Fatal",)),
         ("apsw", ("CantOpenError", "FullError", "IOError", "CorruptError", "NotADBError")),
     ):

@@ -1,4 +1,5 @@
-"""A fresh state from the log: what `covey rebuild` puts in place and `covey verify` compares with."""
+"""A fresh state from the log: what `covey rebuild` puts in place, and `covey verify` compares
+with."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from socket import socket
 from typing import Final
 
 import click
+import msgspec
 
 from covey import settings as settings_module
 from covey.cli.demo_folder import LOG_INS, DemoFolder, default_folder
@@ -21,11 +22,20 @@ WHO: Final = dict(
 
 
 @click.command()
-@click.option("--data", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
-              help="The demo's folder.  [default: covey-demo among this user's data]")
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The demo's folder.  [default: covey-demo among this user's data]",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65_535),
-              help="Port to listen on; another one if it is taken.")
+@click.option(
+    "--port",
+    default=8420,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; another one if it is taken.",
+)
 def demo(data: Path | None, host: str, port: int) -> None:
     """Show a server with a lively made-up population.
 
@@ -51,7 +61,7 @@ def demo(data: Path | None, host: str, port: int) -> None:
     prepare_folder(folder.path)
     listening = _listen(host, port)
     address = address_of(listening, host)
-    settings = settings_module.load(folder.path, public_url=address)
+    settings = msgspec.structs.replace(settings_module.load(folder.path), public_url=address)
     supervisor = Supervisor(folder.path, listening, settings)
     population: list[subprocess.Popen[bytes]] = []
 

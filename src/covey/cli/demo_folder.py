@@ -1,4 +1,4 @@
-"""The data folder of a demo: a server's folder, with a file that says so and holds the passwords."""
+"""The data folder of a demo: a server's, with a file that says so and holds the passwords."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from covey.cli.building import build
 from covey.cli.options import data_option, existing
 from covey.cli.progress import progress
 from covey.database import sync_folder
-from covey.engine.server import folder_lock
+from covey.engine.folder import folder_lock
 from covey.log import Log
 from covey.state.state import state_path
 

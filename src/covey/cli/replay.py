@@ -27,6 +27,7 @@ from covey.settings import Settings, load
 from covey.state.queries import StateReader
 from covey.state.state import state_path
 
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SOMEBODY: Final = re.compile(r"(?<![A-Za-z0-9_])@user(?![A-Za-z0-9_])")
 
 
@@ -49,14 +50,30 @@ class Replayed(Struct):
 
 @click.command()
 @data_option
-@click.option("--follows", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              metavar="F.csv", help="CSV with a line `follower,followed` an edge; ids are numbers.")
-@click.option("--posts", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              metavar="P.txt", help="Texts, one a line, UTF-8; taken again from the top.")
+@click.option(
+    "--follows",
+    required=True,
+    type=_file,
+    metavar="F.csv",
+    help="CSV with a line `follower,followed` an edge; ids are numbers.",
+)
+@click.option(
+    "--posts",
+    required=True,
+    type=_file,
+    metavar="P.txt",
+    help="Texts, one a line, UTF-8; taken again from the top.",
+)
 @click.option("--posts-count", required=True, type=click.IntRange(min=0), help="Posts to submit.")
 @click.option("--seed", default=1, show_default=True, help="Draws the authors and the mentioned.")
-@click.option("--in-flight", "at_once", default=256, show_default=True,
-              type=click.IntRange(1, 4_096), help="Submissions that wait for an answer.")
+@click.option(
+    "--in-flight",
+    "at_once",
+    default=256,
+    show_default=True,
+    type=click.IntRange(1, 4_096),
+    help="Submissions that wait for an answer.",
+)
 @json_option
 def replay(
     data: Path, follows: Path, posts: Path, posts_count: int, seed: int, at_once: int, as_json: bool
@@ -173,7 +190,7 @@ def draw_posts(
     settings: Settings,
 ) -> Iterator[tuple[int, Post, bytes]]:  # fmt: skip
     """(author, post, key): the same for the same texts, accounts and seed."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     for place in range(count):
         author = chance.choice(authors)
         text = _SOMEBODY.sub(lambda _: f"@{chance.choice(names)}", texts[place % len(texts)])

@@ -38,7 +38,7 @@ def stats(data: Path, as_json: bool) -> None:
         return
     for name in ("accounts", "follows", "posts", "boosts", "deliveries", "log_entries"):
         click.echo(f"{name.replace('_', ' ')}: {found[name]:,}")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (name, f"{size:,}", f"{size / found['posts']:,.0f}" if found["posts"] else "-")
         for name, size in found["bytes"].items()
     ]

@@ -31,9 +31,7 @@ async def submit(
         await asyncio.sleep(BUSY_SECONDS)
 
 
-async def in_flight(
-    count: int, items: Iterable[T], do: Callable[[T], Awaitable[None]]
-) -> None:
+async def in_flight(count: int, items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
     """`do` each of the items, begun in their order, `count` at a time. Raises the first error."""
     iterator = iter(items)
 

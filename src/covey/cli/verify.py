@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import mmap
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,16 +19,17 @@ from pyroaring import BitMap
 
 from covey.cli.building import Watcher, build
 from covey.cli.options import data_option, existing, json_option, print_json
-from covey.cli.progress import Advance, progress
+from covey.cli.progress import progress
 from covey.database import open_database
 from covey.delivery.arena import Arena, ArenaReader
-from covey.delivery.audience import audience, delivered
+from covey.delivery.audience import audience
+from covey.engine.attach import attach, is_running
 from covey.limits import ARENA_BYTES_MAX
 from covey.log import Log, LogDamaged
 from covey.log.log import entry_of
 from covey.messages import App, Boost, Post, Register, next_id
-from covey.state.posts import FROZEN, candidate_of
-from covey.state.queries import Snapshot, StateReader
+from covey.state.merge import merge
+from covey.state.queries import StateReader
 from covey.state.state import Outcome, State, state_path
 
 SHOWN_PER_PART: Final = 20
@@ -135,7 +138,7 @@ def check_log(log: Log, report: Report) -> None:
 
 def _check_state_and_homes(data: Path, log: Log, scratch: Path, report: Report) -> None:
     held = _copy(state_path(data), scratch / "held.db")
-    facts = dict(held.execute("select name, value from facts").fetchall())
+    facts: dict[str, Any] = dict(held.execute("select name, value from facts").fetchall())  # type: ignore[arg-type]
     applied = facts.get("applied", 0)
     row = log.row(applied) if applied else None
     if facts.get("log", log.id) != log.id:
@@ -144,7 +147,7 @@ def _check_state_and_homes(data: Path, log: Log, scratch: Path, report: Report) 
     if applied and row is None:
         report.found("state", f"it has applied message {applied}, which the log does not hold")
         return
-    accounts = held.execute("select coalesce(max(number), 0) from accounts").fetchall()[0][0]
+    accounts: Any = held.execute("select count(*) from accounts").fetchall()[0][0]
     homes = Homes(ARENA_BYTES_MAX, accounts + 1)
     with progress("messages applied", applied) as advance:
         built = build(log, scratch / "built.db", applied, advance=advance, watcher=homes)
@@ -152,11 +155,11 @@ def _check_state_and_homes(data: Path, log: Log, scratch: Path, report: Report) 
     report.looked_at["messages applied"] = applied
     held.close()
     built.close()
-    with running_arena(data) as arena:
-        if arena is not None:
-            check_homes(arena, state_path(data), report)
-        else:
-            check_homes(ArenaReader(homes.arena.memory), scratch / "built.db", report)
+    arena = asyncio.run(arena_of(data))
+    if arena is not None:
+        check_homes(arena, state_path(data), report)
+    else:
+        check_homes(ArenaReader(homes.arena.memory), scratch / "built.db", report)
 
 
 def _copy(path: Path, to: Path) -> apsw.Connection:
@@ -181,7 +184,7 @@ def compare(held: apsw.Connection, built: apsw.Connection, report: Report) -> No
         order = ", ".join(columns[i] for i in key) or "rowid"
         select = f"select {', '.join(columns)} from {name} order by {order}"
         mine, theirs = held.execute(select), built.execute(select)
-        for one, other in _side_by_side(mine, theirs, lambda row, key=key: _key(row, key)):
+        for one, other in _side_by_side(mine, theirs, key):
             rows_in_all += 1
             if one != other:
                 report.found("state", f"table {name}, {_difference(columns, key, one, other)}")
@@ -190,25 +193,25 @@ def compare(held: apsw.Connection, built: apsw.Connection, report: Report) -> No
 
 def _tables(connection: apsw.Connection) -> dict[str, tuple[list[str], list[int]]]:
     """table → (columns, places of the primary key's)."""
-    names = connection.execute(
+    names: list[Any] = connection.execute(
         "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'"
     ).fetchall()
     found = {}
     for (name,) in names:
-        info = connection.execute(f"pragma table_info({name})").fetchall()
+        info: list[Any] = connection.execute(f"pragma table_info({name})").fetchall()
         key = sorted((row[5], row[0]) for row in info if row[5])
         found[name] = ([row[1] for row in info], [place for _, place in key])
     return found
 
 
-def _key(row: tuple[Any, ...], places: list[int]) -> tuple[Any, ...]:
-    return tuple(row[place] for place in places)
-
-
 def _side_by_side(
-    one: Iterator[Any], other: Iterator[Any], key: Callable[[Any], Any]
+    one: Iterator[Any], other: Iterator[Any], places: list[int]
 ) -> Iterator[tuple[Any, Any]]:
-    """Pairs of rows with the same key; None where one side has none."""
+    """Pairs of rows with the same key (columns `places`); None where one side has none."""
+
+    def key(row: Any) -> tuple[Any, ...]:
+        return tuple(row[place] for place in places)
+
     a, b = next(one, None), next(other, None)
     while a is not None or b is not None:
         if b is None or (a is not None and key(a) < key(b)):
@@ -240,10 +243,20 @@ def _difference(columns: list[str], key: list[int], held: Any, built: Any) -> st
 # --- the homes --------------------------------------------------------------------------------
 
 
-@contextmanager
-def running_arena(data: Path) -> Iterator[ArenaReader | None]:
-    """The arena of the engine that runs for `data`, if one does."""
-    yield None
+async def arena_of(data: Path) -> ArenaReader | None:
+    """The arena of the engine that runs for `data`, if one does and the system lends it."""
+    if not await is_running(data):
+        return None
+    async with attach(data) as engine:
+        process, descriptor = (await engine.facts()).arena
+        try:
+            lent = os.open(f"/proc/{process}/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+    try:
+        return ArenaReader(mmap.mmap(lent, 0, access=mmap.ACCESS_READ))
+    finally:
+        os.close(lent)
 
 
 class Homes(Watcher):
@@ -313,25 +326,11 @@ def _home(
         with state.snapshot() as snapshot:
             if snapshot.applied <= noted:
                 held, reach = arena.read(account, snapshot.last_id + 1, WHOLE_HOME)
-                return held, merge(snapshot, account, reach)
+                reader = snapshot.relations(account)
+                merged = merge(snapshot, reader, above=reach - 1, wanted=max(1, len(held)))
+                return held, [post.id for post in merged]
         time.sleep(0.001)
     return None
-
-
-def merge(snapshot: Snapshot, account: int, reach: int) -> list[int]:
-    """A home by its definition, from `reach` on, newest first: of the account's own outbox and of
-    all that it follows, what is delivered to it."""
-    reader = snapshot.relations(account)
-    found = []
-    for author in {account, *reader.following}:
-        for row in snapshot.execute(
-            f"select {FROZEN} from posts where account = ? and id >= ?",
-            (author, reach),
-        ):
-            post = candidate_of(row)
-            if delivered(post, reader):
-                found.append(post.id)
-    return sorted(found, reverse=True)
 
 
 def _home_difference(account: int, held: list[int], merged: list[int]) -> str:

@@ -15,8 +15,8 @@ import msgspec
 
 from covey.delivery.arena import make_arena_file
 from covey.engine.client import EngineClient, connect
+from covey.engine.folder import SOCKET, Locked, short_path
 from covey.engine.process import Orders
-from covey.engine.server import SOCKET, Locked, short_path
 from covey.limits import ACCOUNTS_MAX, ARENA_BYTES_MAX
 
 START_SECONDS: Final = 60.0
@@ -43,7 +43,7 @@ async def attach(folder: Path) -> AsyncIterator[EngineClient]:
     client = EngineClient()
     started: subprocess.Popen[bytes] | None = None
     lifeline = -1
-    if not await _answers(folder):
+    if not await is_running(folder):
         started, lifeline = await _start(folder)
     link = asyncio.create_task(connect(client, folder))
     try:
@@ -59,7 +59,8 @@ async def attach(folder: Path) -> AsyncIterator[EngineClient]:
             os.close(lifeline)
 
 
-async def _answers(folder: Path) -> bool:
+async def is_running(folder: Path) -> bool:
+    """Whether an engine answers at the socket of `folder`."""
     try:
         with short_path(folder, SOCKET) as path:
             _, writer = await asyncio.open_unix_connection(path)

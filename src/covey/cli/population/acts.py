@@ -65,7 +65,9 @@ class _Said(Struct):
 class Life:
     """Makes acts, one at a time, each of them possible after those before it."""
 
-    def __init__(self, chance: Random, people: list[Person], follows: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, chance: Random, people: list[Person], follows: list[tuple[int, int]]
+    ) -> None:
         self._chance = chance
         self._people = people
         self._followers: dict[int, list[int]] = {place: [] for place in range(len(people))}

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,7 +26,7 @@ from covey.cli.submitting import submit
 from covey.edge.text import parse
 from covey.engine.client import EngineClient, Submitter, connect
 from covey.errors import Refused
-from covey.messages import AnyMessage, Boost, Favourite, Follow, Mention, Post, Visibility
+from covey.messages import AnyMessage, Boost, Favourite, Follow, Post, Visibility
 from covey.settings import Settings
 from covey.state.queries import PostRow, StateReader
 from covey.state.state import state_path
@@ -48,7 +49,7 @@ async def live(folder: Path) -> None:
     client = EngineClient()
     link = asyncio.create_task(connect(client, folder))
     await client.ready.wait()
-    chance = Random(demo.seed)
+    chance = Random(demo.seed)  # noqa: S311
     people = make_people(chance)
     living = Living(client, StateReader(state_path(folder)), people, make_follows(chance, people))
     await living.run()
@@ -236,9 +237,7 @@ class Living:
             text = post.language.answer(self._chance, post.topic or "garden", post.name)
         await self._say(actor, text, post.language.code, post)
 
-    async def _say(
-        self, actor: int, text: str, language: str, parent: Heard | None = None
-    ) -> None:
+    async def _say(self, actor: int, text: str, language: str, parent: Heard | None = None) -> None:
         text, mentions, tags, links = parse(text, Settings())
         message = Post(
             text=text, mentions=mentions, tags=tags, links=links, language=language,
@@ -249,10 +248,8 @@ class Living:
 
     async def _do(self, actor: int, message: AnyMessage) -> None:
         """Whatever is refused (it was done before, somebody blocks somebody) is let be."""
-        try:
+        with suppress(Refused):
             await submit(self._engine, actor, message)
-        except Refused:
-            pass
 
 
 def _understood(post: PostRow) -> tuple[Language, str | None]:
