@@ -48,7 +48,9 @@ def fault(refused: Refused, default: str) -> Fault:
     """`default`: the field for what is about no other."""
     what = refused.details.get("what")
     named = _WHATS.get(what) if isinstance(what, str) else None
-    return Fault(named or _FIELDS.get(refused.code, default), refused.sentence)
+    # clients of the API look for these words; beside the field they say nothing new
+    sentence = refused.sentence.removeprefix("Validation failed: ")
+    return Fault(named or _FIELDS.get(refused.code, default), sentence)
 
 
 def faults(default: str, checks: Iterable[Callable[[], object]]) -> list[Fault]:
