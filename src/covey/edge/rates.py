@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -94,6 +95,7 @@ def client_address(scope: Scope, settings: Settings) -> str:
     return address
 
 
+@lru_cache(maxsize=4096)
 def subject_of(address: str) -> str:
     """What is counted as one: an IPv4 address, or an IPv6 network of 64 bits."""
     try:

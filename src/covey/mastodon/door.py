@@ -8,6 +8,7 @@ limit, the token, its scope and the headers of every answer are here and nowhere
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
 
@@ -302,8 +303,6 @@ def refusal(refused: Refused, **more: object) -> Answer:
 
 
 def _wait_seconds(refused: Refused) -> int:
-    import time
-
     until = refused.details.get("until")
     if not isinstance(until, int):
         return RETRY_AFTER_SECONDS

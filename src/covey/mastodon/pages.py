@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote
 
 from covey.edge.cursor import Cursor
 from covey.edge.requests import id_of
@@ -12,7 +12,7 @@ from covey.limits import IDS_PER_REQUEST, PAGE_POSTS, PAGE_POSTS_MAX
 from covey.mastodon.door import Answer, Call
 from covey.mastodon.entities import joined
 
-_CURSOR: Final = frozenset(["max_id", "min_id", "since_id"])
+_CURSOR: Final = ("max_id", "min_id", "since_id")
 
 
 def limit_of(call: Call, default: int = PAGE_POSTS, maximum: int = PAGE_POSTS_MAX) -> int:
@@ -46,15 +46,18 @@ def listed(call: Call, items: list[bytes], newest: int, oldest: int, older: bool
     answer = Answer(joined(items))
     if not newest:
         return answer
-    links = []
-    kept = [
-        pair
-        for pair in parse_qsl(call.scope["query_string"].decode("latin-1"))
-        if pair[0] not in _CURSOR and pair[0] != "access_token"
-    ]
-    base = f"{call.public_url}{quote(call.scope['path'])}?"
+    base = f"<{call.public_url}{quote(call.scope['path'])}?{_kept(call)}"
+    link = f'{base}min_id={newest}>; rel="prev"'
     if older:
-        links.append(f'<{base}{urlencode([*kept, ("max_id", oldest)])}>; rel="next"')
-    links.append(f'<{base}{urlencode([*kept, ("min_id", newest)])}>; rel="prev"')
-    answer.headers = [(b"link", ", ".join(links).encode("latin-1"))]
+        link = f'{base}max_id={oldest}>; rel="next", {link}'
+    answer.headers = [(b"link", link.encode("latin-1"))]
     return answer
+
+
+def _kept(call: Call) -> str:
+    """What the query says beside the cursor, as it was sent, ready for one more name."""
+    query: str = call.scope["query_string"].decode("latin-1")
+    if not query:
+        return ""
+    kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in _CURSOR]
+    return "".join(f"{pair}&" for pair in kept).replace("<", "%3C").replace(">", "%3E")
