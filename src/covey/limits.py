@@ -90,7 +90,9 @@ READ_WINDOW_SECONDS: Final = 300
 """Per account (or address, when nobody is logged in)."""
 LOG_IN_ATTEMPTS: Final = 10
 LOG_IN_WINDOW_SECONDS: Final = 300
-"""Per account name and per address, counted in the engine."""
+"""Per account name, counted in the engine."""
+LOG_IN_ATTEMPTS_PER_ADDRESS: Final = 60
+"""In the same window: a household or a library shares an address."""
 REGISTRATIONS_PER_ADDRESS: Final = 20
 REGISTRATION_WINDOW_SECONDS: Final = 1_800
 APPS_PER_ADDRESS: Final = 60

@@ -123,7 +123,7 @@ async def log_in(visit: Visit, form: Parameters) -> Response:
     edge = visit.edge
     name = kept(form, "name").strip().removeprefix("@")
     await edge.count("log_in", name.lower()[:100])
-    await edge.count("log_in", visit.address)
+    await edge.count("log_in_address", visit.address)
     column = "email" if "@" in name else "name_key"
     with edge.snapshot() as snapshot:
         row = snapshot.row(
