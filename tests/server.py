@@ -17,16 +17,20 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.conftest import ROOT
 
 from covey.edge.access import new_secret, secret_hash
 from covey.engine.client import EngineClient, connect
 from covey.keys import edge_key
 from covey.messages import SERVER, AnyMessage, App, Register, Token
-from tests.conftest import ROOT
 
 HANG_SECONDS = 60.0
 """No wait of a test is longer: then the server hangs, however slow the machine."""
 REDIRECT = "https://client.example/callback"
+PARTS = {
+    "supervisor": " serve ", "engine": "covey.engine.process", "edge": "covey.cli.edge_process",
+}  # fmt: skip
+"""What stands in the command line of each."""
 SCOPES = "read write follow push profile"
 
 
@@ -125,7 +129,7 @@ class Server:
 
     def pids(self, part: str) -> list[int]:
         """Of "engine", "edge" or "supervisor"; edges by their number."""
-        word = {"engine": "covey.engine.process", "edge": "covey.cli.edge_process"}.get(part, "serve")
+        word = PARTS[part]
         found = [(command, pid) for pid, command in self.tree().items() if word in command]
         return [pid for _, pid in sorted(found)]
 

@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.server import HANG_SECONDS, Server, eventually, is_running
 
 from covey.keys import client_key
 from covey.log import Log
 from covey.messages import Boost, Delete, Entry, Favourite, Follow, Post
-from tests.server import HANG_SECONDS, Server, eventually, is_running
 
 PARTS = ("engine", "edge", "supervisor")
 AUTHORS = ("ann", "bob", "cyd")
@@ -270,12 +270,12 @@ def judge_stream(entries: list[Entry], name: str, events: list[tuple[str, str, s
     missing = expected - found
     # a post that was gone again before its event could be sent is not shown, nor what tells of it
     gone = {("update", id_) for id_ in deleted}
-    gone |= {("update", e.id) for e in entries if isinstance(e.message, Boost) and e.message.post in deleted}
+    boosts = {entry.id: entry.message.post for entry in entries if isinstance(entry.message, Boost)}
+    gone |= {("update", id_) for id_, original in boosts.items() if original in deleted}
     gone |= {("notification", e.number) for e in entries if e.id in deleted}
     assert not missing - gone, sorted(missing - gone)
     surplus = {event for event in found - expected if event[0] != "notification"}
     # a boost goes with its original
-    boosts = {e.id for e in entries if isinstance(e.message, Boost)}
     assert not {e for e in surplus if e[0] != "delete" or e[1] not in boosts}, surplus
 
 
@@ -308,7 +308,7 @@ def told(life: Life, kills: int, seconds: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/crash", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="scripts/crash")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, help="of an earlier run; by default a fresh one")
     parser.add_argument("--edges", type=int, default=2)

@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -26,18 +25,21 @@ import uvloop
 from msgspec import Struct
 
 from covey.clock import boot_clock
+from covey.database import WrongDatabase
 from covey.delivery.arena import ArenaReader
 from covey.edge.edge import Edge
 from covey.engine.client import EngineClient, connect
+from covey.engine.folder import end_with
 from covey.engine.process import set_up_logging
 from covey.live.hub import Hub
+from covey.log import Log
 from covey.settings import load
 from covey.state.queries import StateReader
 from covey.state.state import state_path
 
 logger: Final = logging.getLogger("covey.edge")
 
-STATE_POLL_SECONDS: Final = 0.01
+STATE_POLL_SECONDS: Final = 0.02
 GRACE_SECONDS: Final = 8
 
 
@@ -60,27 +62,34 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)
         self._hub = hub
+        self._loop = asyncio.get_running_loop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._hub.stop()
+        # we may be in the middle of anything
+        self._loop.call_soon_threadsafe(self._hub.stop)
         super().handle_exit(sig, frame)
 
 
 def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    end_with(orders.lifeline_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     uvloop.run(_serve(orders))
 
 
-def open_state(folder: Path) -> StateReader:
-    """The state, as soon as the engine has made it."""
+async def open_state(folder: Path) -> tuple[StateReader, int]:
+    """The state, and the epoch of its log, as soon as the engine has made them: at once where there
+    were some before. An engine that can't use what lies there says so, and the server ends."""
     while True:
         try:
             reader = StateReader(state_path(folder))
             with reader.snapshot():
-                return reader
-        except (apsw.CantOpenError, apsw.SQLError, apsw.BusyError):
-            time.sleep(STATE_POLL_SECONDS)
+                pass
+            log = Log(folder / "log.db")
+            log.close()
+            return reader, log.epoch
+        except (apsw.Error, WrongDatabase):
+            await asyncio.sleep(STATE_POLL_SECONDS)
 
 
 async def _serve(orders: Orders) -> None:
@@ -89,18 +98,16 @@ async def _serve(orders: Orders) -> None:
     folder = Path(orders.folder)
     settings = msgspec.structs.replace(load(folder), public_url=orders.public_url)
     set_up_logging(settings.log_level)
-    loop = asyncio.get_running_loop()
-    loop.add_reader(orders.lifeline_fd, os._exit, 1)
     client = EngineClient()
     now = boot_clock()
     arena = ArenaReader(mmap.mmap(orders.arena_fd, 0, access=mmap.ACCESS_READ))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     link = asyncio.create_task(connect(client, folder))
-    await client.ready.wait()
+    reader, client.epoch = await open_state(folder)
     edge = Edge(
         settings=settings,
         engine=client,
-        reader=open_state(folder),
+        reader=reader,
         arena=arena,
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
@@ -112,9 +119,16 @@ async def _serve(orders: Orders) -> None:
     )  # fmt: skip
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
-    os.write(orders.ready_fd, b"r")
+    ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
+    # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
+    ready.cancel()
     link.cancel()
+
+
+async def _say_ready(client: EngineClient, descriptor: int) -> None:
+    await client.ready.wait()
+    os.write(descriptor, b"r")
 
 
 if __name__ == "__main__":

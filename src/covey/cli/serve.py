@@ -22,6 +22,7 @@ import msgspec
 from covey import settings as settings_module
 from covey.cli.options import data_option
 from covey.delivery.arena import make_arena_file
+from covey.engine.folder import LOCK_SECONDS, take_lock
 from covey.limits import ACCOUNTS_MAX, ARENA_BYTES_MAX
 
 HOPELESS: Final = 3
@@ -80,7 +81,7 @@ class Child:
 
 
 class Supervisor:
-    """The process tree of one server."""
+    """The process tree of one server. Raises Locked when another holds the folder."""
 
     def __init__(
         self,
@@ -91,6 +92,9 @@ class Supervisor:
         accept_clock: bool = False,
     ) -> None:
         self._folder = folder
+        # Ours, and lent to each engine: nobody takes it between two of them, and it is free when
+        # the last of us is gone.
+        self._lock = take_lock(folder, LOCK_SECONDS)
         self._listening = listening
         self._settings = settings
         self._accept_clock = accept_clock
@@ -113,10 +117,11 @@ class Supervisor:
             "folder": str(self._folder),
             "arena_fd": self._arena,
             "lifeline_fd": self._lifeline,
+            "lock_fd": self._lock,
             "accept_clock": self._accept_clock,
             "log_level": self._settings.log_level,
         }
-        return self._spawn("covey.engine.process", orders, ())
+        return self._spawn("covey.engine.process", orders, (self._lock,))
 
     def _start_edge(self, number: int, count: int) -> subprocess.Popen[bytes]:
         orders = {
@@ -206,14 +211,19 @@ def prepare_folder(folder: Path) -> None:
     """Make the data folder and its secrets, for their owner alone. Raises CannotServe."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(folder.iterdir()):
+            folder.chmod(0o700)  # somebody made it for us
         secret_folder = folder / "secrets"
         secret_folder.mkdir(mode=0o700, exist_ok=True)
         secret = secret_folder / "edge.key"
         if not secret.exists():
-            descriptor = os.open(secret, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            # under its name only once it is whole
+            made = secret.with_suffix(".new")
+            descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
             os.fsync(descriptor)
             os.close(descriptor)
+            made.rename(secret)
     except OSError as error:
         raise CannotServe(f"{folder} can't be used: {error.strerror}") from None
 

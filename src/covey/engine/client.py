@@ -16,6 +16,7 @@ from typing import Final, Protocol, cast
 import msgspec
 
 from covey.engine.engine import Accepted
+from covey.engine.folder import SOCKET, short_path
 from covey.engine.frames import (
     Acceptance,
     Ask,
@@ -37,7 +38,6 @@ from covey.engine.frames import (
     from_engine,
     pack,
 )
-from covey.engine.server import SOCKET, short_path
 from covey.errors import Refused
 from covey.limits import SUBMIT_SECONDS
 from covey.messages import AnyMessage

@@ -126,7 +126,7 @@ class Engine:
         self.log = log
         self.state = state
         self.arena = arena
-        self._now = now
+        self.now = now
         self._arrow = arrow
         self.deliveries = 0
         """Ids put into homes since the start."""
@@ -155,9 +155,9 @@ class Engine:
                     progress(state.applied - first, last - first)
         if tail:
             self._replay(tail)
-        if state.stamp - self._now() > CLOCK_BACK_MS:
+        if state.stamp - self.now() > CLOCK_BACK_MS:
             raise Fatal(
-                f"the clock stands {(state.stamp - self._now()) // 1000} s before the last message:"
+                f"the clock stands {(state.stamp - self.now()) // 1000} s before the last message:"
                 " set it right, or start once with --accept-clock"
             )
         if not self.arena.is_complete(state.applied):
@@ -224,7 +224,7 @@ class Engine:
         state = self.state
         batch = _Batch(len(submissions))
         # within a run the clock handed in does not fall; over a restart the last stamp holds
-        stamp = max(self._now(), state.stamp)
+        stamp = max(self.now(), state.stamp)
         state.begin()
         for place, submission in enumerate(submissions):
             actor, key, message = submission.actor, submission.key, submission.message

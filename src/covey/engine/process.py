@@ -11,10 +11,11 @@ import logging
 import os
 import signal
 import sys
-import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+import apsw
 import msgspec
 from msgspec import Struct
 
@@ -22,7 +23,8 @@ from covey.clock import boot_clock
 from covey.database import WrongDatabase
 from covey.delivery.arena import Arena
 from covey.engine.engine import Engine
-from covey.engine.server import Locked, Server, folder_lock
+from covey.engine.folder import LOCK_SECONDS, Locked, end_with, folder_lock
+from covey.engine.server import Server
 from covey.errors import Fatal
 from covey.log import Log, LogDamaged
 from covey.state.state import State, StateAhead, state_path
@@ -31,8 +33,6 @@ logger: Final = logging.getLogger("covey.engine")
 
 HOPELESS: Final = 3
 """Exit status when starting again can't help: a person has to look."""
-LOCK_SECONDS: Final = 3.0
-"""How long to wait for the engine before us to be gone."""
 
 
 class Orders(Struct, frozen=True):
@@ -44,6 +44,8 @@ class Orders(Struct, frozen=True):
     """Closed by whoever started us, or by its death: then we end."""
     ready_fd: int = -1
     """Gets one byte when submissions are taken."""
+    lock_fd: int = -1
+    """The folder's lock, when whoever started us took it and lends it to us."""
     accept_clock: bool = False
     """An operator confirmed that the clock is right though it stands behind the last stamp."""
     log_level: str = "info"
@@ -51,14 +53,14 @@ class Orders(Struct, frozen=True):
 
 def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    end_with(orders.lifeline_fd)
     set_up_logging(orders.log_level)
     # Ctrl-C at a terminal reaches the supervisor; it tells us by SIGTERM, in its order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _run(orders)
     except (Locked, StateAhead, LogDamaged, WrongDatabase, Fatal) as error:
-        print(f"covey engine: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(HOPELESS) from None
+        _give_up(str(error))
 
 
 def set_up_logging(level: str) -> None:
@@ -67,27 +69,27 @@ def set_up_logging(level: str) -> None:
     )
 
 
+def _give_up(sentence: str) -> NoReturn:
+    print(f"covey engine: {sentence}", file=sys.stderr, flush=True)
+    raise SystemExit(HOPELESS)
+
+
 def _run(orders: Orders) -> None:
     folder = Path(orders.folder)
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
+    is_lent = orders.lock_fd >= 0
+    with nullcontext() if is_lent else folder_lock(folder, LOCK_SECONDS):
         try:
-            with folder_lock(folder):
-                _serve(orders, folder)
-            return
-        except Locked:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+            engine = _open(orders, folder)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            _give_up(f"a file in {folder} is damaged ({error}): `covey verify` says more")
+        _serve(orders, folder, engine)
 
 
-def _serve(orders: Orders, folder: Path) -> None:
-    import uvloop
-
-    boot = boot_clock()
+def _open(orders: Orders, folder: Path) -> Engine:
+    """The engine, brought to the log's end."""
+    boot = now = boot_clock()
     log = Log(folder / "log.db", write=True)
     state = State(state_path(folder))
-    now = boot
     if orders.accept_clock:
         first = state.stamp
         now = lambda: max(first, boot())  # noqa: E731
@@ -97,13 +99,16 @@ def _serve(orders: Orders, folder: Path) -> None:
     )
     if applied:
         logger.info("applied %d messages of the log's tail, up to %d", applied, state.applied)
+    return engine
+
+
+def _serve(orders: Orders, folder: Path, engine: Engine) -> None:
+    import uvloop
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        server = Server(engine, folder, now=now, arena_fd=orders.arena_fd)
+        server = Server(engine, folder, now=engine.now, arena_fd=orders.arena_fd)
         loop.add_signal_handler(signal.SIGTERM, server.stop)
-        # nothing is ever written to the lifeline: readable means closed
-        loop.add_reader(orders.lifeline_fd, os._exit, 1)
         await server.run(lambda: _ready(orders.ready_fd))
 
     uvloop.run(serve())

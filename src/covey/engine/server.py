@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,51 +15,15 @@ import msgspec
 from covey.engine.checkpoint import Checkpointer
 from covey.engine.dispatcher import Dispatcher
 from covey.engine.engine import Engine
+from covey.engine.folder import SOCKET, short_path
 from covey.engine.frames import Frame, Splitter, WrongFrame, from_edge, pack
 
 logger: Final = logging.getLogger("covey.engine")
 
-SOCKET: Final = "engine.sock"
-LOCK: Final = "lock"
 SLOW_BYTES: Final = 8 << 20
 """An edge that leaves more than this unread gets no wakes until it has caught up."""
 TICK_SECONDS: Final = 0.25
 BEAT_SECONDS: Final = 1.0
-
-
-class Locked(Exception):
-    """Another engine holds the data folder."""
-
-
-@contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the data folder. Raises Locked at once when somebody else does."""
-    descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "?"
-            raise Locked(
-                f"{folder} is in use by another Covey (process {holder}): stop that one first"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def short_path(folder: Path, name: str) -> Iterator[str]:
-    """A path of at most 107 bytes, which is all that a Unix socket's address holds, for a file in a
-    folder of any length."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        path = str(folder / name)
-        yield path if len(os.fsencode(path)) <= 107 else f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)
 
 
 class _EdgeConnection(asyncio.Protocol):
