@@ -101,6 +101,8 @@ def test_a_life(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     handle = ada.stream_user(listener, run_async=True)
     listener_public = Listener()
     public = bea.stream_public(listener_public, run_async=True)
+    for one in (listener, listener_public):
+        one.wait("heartbeat")  # it connects behind our back: a first comment says that it is there
 
     status = bea.status_post("Hello @py_ada #Greetings", language="en", idempotency_key="k")
     again = bea.status_post("Hello @py_ada #Greetings", language="en", idempotency_key="k")
