@@ -70,10 +70,6 @@ class Step(NamedTuple):
     key: int
 
 
-def weighted(weights: dict[str, int]) -> st.SearchStrategy[str]:
-    return st.sampled_from([kind for kind, weight in weights.items() for _ in range(weight)])
-
-
 READING = {
     "post": 16, "burst": 2, "delete": 4, "boost": 6, "unboost": 2, "favourite": 2, "unfavourite": 1,
     "follow": 10, "unfollow": 4, "block": 2, "unblock": 2, "mute": 3, "unmute": 2,
@@ -93,14 +89,20 @@ RELATIONS = {
 """Batches that move floors and publish nothing."""
 
 
-def histories(
-    weights: dict[str, int] = READING, *, max_size: int = 60
-) -> st.SearchStrategy[list[Step]]:
-    """Of any length up to `max_size`, all as likely: by itself `lists` makes about five steps."""
-    small = st.integers(0, 63)
-    step = st.builds(Step, weighted(weights), small, small, small, small, small)
-    return st.integers(0, max_size).flatmap(
-        lambda size: st.lists(step, min_size=size, max_size=size)
+def histories(weights: dict[str, int] = READING, *, mean: int = 25) -> st.SearchStrategy[list[Step]]:
+    """Of about `mean` steps (25 or a multiple), sometimes four times as many.
+
+    Each is six bytes and no six numbers, and the list is one of lists of lists: so hypothesis makes
+    long ones (`lists` has about five of anything), and can still take steps out of them."""
+    kinds = [kind for kind, weight in weights.items() for _ in range(weight)]
+
+    def step(drawn: bytes) -> Step:
+        kind, *numbers = drawn
+        return Step(kinds[kind * len(kinds) // 256], *(number % 64 for number in numbers))
+
+    stretch = st.lists(st.lists(st.binary(min_size=6, max_size=6), max_size=12), max_size=12)
+    return st.lists(stretch, max_size=2 * mean // 25).map(
+        lambda parts: [step(drawn) for part in parts for steps in part for drawn in steps]
     )
 
 

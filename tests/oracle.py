@@ -566,14 +566,26 @@ class Oracle:
         return shown
 
     def public(self, reader: int) -> list[int]:
-        """The queue of everybody, newest first."""
+        """The queue of everybody, newest first, without what the reader set aside."""
         return [
             row.id
             for row in reversed(self.posts)
-            if self.is_public(row)
-            and not row.deleted
-            and not self.sets_aside(reader, row.author)
+            if self.is_public(row) and self._shared(row, reader)
         ]
+
+    def tag(self, name: str, reader: int) -> list[int]:
+        """Public posts with the tag, replies too."""
+        return [
+            row.id
+            for row in reversed(self.posts)
+            if name in row.tags and row.visibility == "public" and self._shared(row, reader)
+        ]
+
+    def _shared(self, row: Row, reader: int) -> bool:
+        if row.deleted or self.sets_aside(reader, row.author):
+            return False
+        mentions_blocked = [a for a in row.mentioned if (reader, a) in self.blocks]
+        return row.author == reader or not mentions_blocked
 
     def outbox(self, author: int, reader: int) -> list[int]:
         """Ids of an account's posts and boosts that a reader may see, newest first."""
@@ -603,6 +615,28 @@ class Oracle:
                     continue
             shown.append(told)
         return shown
+
+    def missed(self, account: int, since: int) -> list[Event]:
+        """What a resumed stream of home and notifications is sent: all that came after a message,
+        by the relations of now. Boosts are not folded, hidden notifications not told apart."""
+        found = []
+        for event in self.events:
+            if event.number <= since:
+                continue
+            row = self.row(event.subject) if event.subject else None
+            if event.kind == "read":
+                concerns = account in event.accounts
+            elif event.kind == "notification":
+                told = [t for t in self.told if t[:2] == (account, event.number)]
+                concerns = account in event.accounts and bool(told)
+            else:
+                assert row is not None
+                concerns = self.is_candidate(row, account)
+                if event.kind == "delete":
+                    concerns = concerns or account in (row.author, *row.mentioned)
+            if concerns:
+                found.append(event)
+        return found
 
     def unread_home(self, reader: int, position: int) -> int:
         """Exact; readers cap it at limits.UNREAD_MAX."""

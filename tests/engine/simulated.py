@@ -7,12 +7,15 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
-from covey.edge import home
-from covey.edge.cursor import Cursor
+from covey.edge import home, queues
+from covey.edge.cursor import Cursor, Page
+from covey.edge.unread import unread_home, unread_notifications
 from covey.engine.engine import Accepted, Engine
 from covey.engine.engine import Submission as Submitted
+from covey.live.catch_up import changes_after, notifications_after, posts_after, too_old
 from covey.log import Log
 from covey.state.home import ids_above, ids_below
 from covey.state.merge import END, merge
@@ -20,7 +23,7 @@ from covey.state.queries import StateReader
 from covey.state.state import State
 from tests.histories import START_MS, Submission
 from tests.oracle import Accepted as Expected
-from tests.oracle import Event, Oracle, page
+from tests.oracle import Event, Oracle, Told, page
 
 MAX_ACCOUNTS = 64
 HEADS_BYTES = 2 * 4096
@@ -217,6 +220,57 @@ def compare_homes(server: Server, oracle: Oracle, limits: Sequence[int] = (20,))
 
                 assert paged(read) == expected
                 assert paged_upwards(read) == expected
+
+
+def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> None:
+    """Every other queue, down and up; unread counts above any position; what a stream missed after
+    any message. `positions` are choices among posts and numbers."""
+    with server.reader.snapshot() as snapshot:
+        for account in oracle.accounts:
+            reader = snapshot.relations(account)
+
+            def same(read: Callable[[Cursor], Page[Any]], expected: list[Any]) -> None:
+                # a few at a time, so that there are seams
+                def at(**cursor: int | None) -> list[int]:
+                    rows = read(Cursor(limit=4, **cursor)).rows  # type: ignore[arg-type]
+                    return [row.number if hasattr(row, "sender") else row.id for row in rows]
+
+                assert paged(at) == expected, account
+                assert paged_upwards(at) == expected, account
+
+            told = oracle.notifications(account)
+            same(lambda c: queues.notifications(snapshot, reader, c), [t.number for t in told])
+            rows = queues.notifications(snapshot, reader, Cursor(limit=80)).rows
+            found = [Told(r.account, r.number, r.kind, r.sender, r.post) for r in rows]
+            assert found == told[:80]
+            same(lambda c: queues.public(snapshot, reader, c), oracle.public(account))
+            same(lambda c: queues.tag(snapshot, reader, "birds", c), oracle.tag("birds", account))
+            for author in oracle.accounts:
+                expected = oracle.outbox(author, account)
+                same(lambda c: queues.outbox(snapshot, reader, author, c), expected)
+
+            for choice in positions:
+                position = oracle.posts[choice % len(oracle.posts)].id if oracle.posts else 0
+                count = oracle.unread_home(account, position)
+                for arena in (server.arena, None):
+                    assert unread_home(snapshot, arena, reader, position).count == count
+                position = choice % (oracle.number + 1)
+                count = oracle.unread_notifications(account, position)
+                assert unread_notifications(snapshot, reader, position).count == count
+                missed = oracle.missed(account, position)
+                for arena in (server.arena, None):
+                    assert posts_after(snapshot, arena, reader, position, 10_000) == [
+                        (e.number, e.subject) for e in missed if e.kind == "post"
+                    ]
+                assert notifications_after(snapshot, account, position, 10_000) == [
+                    e.number for e in missed if e.kind == "notification"
+                ]
+                if not too_old(snapshot, position, server.now):
+                    assert changes_after(snapshot, reader, ("home",), position, 10_000) == [
+                        (e.number, e.kind, e.subject)
+                        for e in missed
+                        if e.kind in ("delete", "read")
+                    ]
 
 
 def compare_pages(

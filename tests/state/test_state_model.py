@@ -79,23 +79,25 @@ def check_rebuild(history: list[Step], batch_sizes: list[int], cuts: set[int]) -
         engine.close()
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=250)
-@given(histories(EVERYTHING, max_size=80), sizes)
+@given(histories(EVERYTHING, mean=50), sizes)
 def test_state_is_what_the_oracle_says(history: list[Step], batch_sizes: list[int]) -> None:
     check_model(history, batch_sizes)
 
 
 @pytest.mark.long
 @settings(max_examples=1_500)
-@given(histories(EVERYTHING, max_size=150), sizes)
+@given(histories(EVERYTHING, mean=100), sizes)
 def test_state_is_what_the_oracle_says_at_length(
     history: list[Step], batch_sizes: list[int]
 ) -> None:
     check_model(history, batch_sizes)
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=100)
-@given(histories(EVERYTHING, max_size=80), sizes, st.sets(st.integers(1, 60)))
+@given(histories(EVERYTHING, mean=50), sizes, st.sets(st.integers(1, 60)))
 def test_the_log_into_an_empty_state_gives_equal_rows(
     history: list[Step], batch_sizes: list[int], cuts: set[int]
 ) -> None:
@@ -104,15 +106,16 @@ def test_the_log_into_an_empty_state_gives_equal_rows(
 
 @pytest.mark.long
 @settings(max_examples=500)
-@given(histories(EVERYTHING, max_size=150), sizes, st.sets(st.integers(1, 200)))
+@given(histories(EVERYTHING, mean=100), sizes, st.sets(st.integers(1, 200)))
 def test_the_log_into_an_empty_state_gives_equal_rows_at_length(
     history: list[Step], batch_sizes: list[int], cuts: set[int]
 ) -> None:
     check_rebuild(history, batch_sizes, cuts)
 
 
+@pytest.mark.timeout(900)
 @settings(max_examples=100)
-@given(histories(EVERYTHING, max_size=30), histories(EVERYTHING, max_size=15))
+@given(histories(EVERYTHING, mean=25), histories(EVERYTHING, mean=25))
 def test_a_batch_that_is_rolled_back_leaves_nothing(
     history: list[Step], lost: list[Step]
 ) -> None:

@@ -140,7 +140,10 @@ def visible(post: Seen, reader: Relations) -> bool:
 
 
 def sets_aside(post: Seen, reader: Relations) -> bool:
-    """Does a queue of everybody (public, a tag) leave the post out for this reader?"""
+    """Does a queue of everybody (public, a tag) leave the post out for this reader? One's own posts
+    it never does."""
+    if post.account == reader.account:
+        return False
     return post.account in reader.aside or any(
         account in reader.blocks for account in post.mentioned
     )
