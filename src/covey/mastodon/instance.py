@@ -17,14 +17,12 @@ from covey.limits import (
 )
 from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
-from covey.mastodon.times import iso
 from covey.messages import id_at
 from covey.state.queries import Snapshot
 
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
 """Clients parse the leading number to know what methods there may be."""
 
-SOURCE_URL: Final = "https://github.com/covey/covey"
 MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
 _CONFIGURATION: Final[dict[str, Any]] = {
@@ -93,7 +91,8 @@ async def instance(call: Call) -> Answer:
             "domain": settings.domain,
             "title": settings.title,
             "version": VERSION,
-            "source_url": SOURCE_URL,
+            # nobody knows where this copy's source lies but who runs it
+            "source_url": call.public_url,
             "description": settings.description,
             "usage": {"users": {"active_month": active[0] if active else 0}},
             "thumbnail": {"url": picture, "blurhash": None, "versions": {"@1x": picture}},
@@ -169,11 +168,6 @@ async def rules(call: Call) -> Answer:
 async def peers(call: Call) -> Answer:
     """No server knows this one: it does not federate."""
     return EMPTY_LIST
-
-
-@operation("GET", "/api/v1/instance/extended_description", needs="anyone")
-async def extended_description(call: Call) -> Answer:
-    return as_json({"updated_at": iso(0), "content": ""})
 
 
 @operation("GET", "/health", needs="anyone")
