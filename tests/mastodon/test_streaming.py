@@ -12,7 +12,9 @@ import httpx
 import pytest
 from tests.mastodon.api import Api, World, world
 
+from covey.edge.access import secret_hash
 from covey.live import hub
+from covey.messages import SERVER, RevokeToken
 
 USER = "/api/v1/streaming/user"
 SECONDS = 10
@@ -172,6 +174,24 @@ def test_a_stranger_has_no_home(here: World) -> None:
     assert here.nobody.ask("GET", USER).status_code == 401
     limited = here.api("ada", "read:statuses").ask("GET", USER)
     assert limited.status_code == 403
+
+
+def test_a_revoked_token_ends_its_stream(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    with stream(ada) as live:
+        bea.status("still there")
+        live.next()
+        here.site.submit(SERVER, RevokeToken(token_hash=secret_hash(ada.token)))
+        bea.status("not for you any more")
+        with pytest.raises(AssertionError, match="the stream ended"):
+            live.next()
+
+
+def test_head_ends_at_once(here: World) -> None:
+    for path in (USER, "/api/v1/streaming/public"):
+        answer = here.api("ada").ask("HEAD", path)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
 
 
 def test_a_stream_that_ends_is_forgotten(here: World) -> None:

@@ -52,7 +52,7 @@ EMPTY_TREE: Final = Answer(b"{}")
 class Call:
     """One request, as an operation sees it."""
 
-    __slots__ = ("access", "edge", "parameters", "receive", "scope", "send", "words")
+    __slots__ = ("access", "edge", "parameters", "receive", "scope", "send", "token", "words")
 
     def __init__(
         self, edge: Edge, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]
@@ -63,7 +63,9 @@ class Call:
         self.send = send
         self.words = words
         """What stands in the path where the operation has `*`."""
+        self.token = ""
         self.access: Access = NOBODY
+        """What the token gives."""
         self.parameters = Parameters({})
 
     @property
@@ -219,8 +221,11 @@ class Door(BaseRoute):
         headers: Headers = [
             (b"content-type", answer.kind),
             (b"content-length", str(len(answer.body)).encode()),
+            (b"x-content-type-options", b"nosniff"),
             *answer.headers,
         ]
+        if call.account:
+            headers.append((b"cache-control", b"private, no-store"))
         if found is None or found.open_to_pages:
             headers += OPEN_TO_PAGES
         if rate:
@@ -264,7 +269,7 @@ def _no_operation(node: _Node | None, method: str) -> Answer:
 
 def _access(call: Call, found: Operation) -> Access:
     """Raises Refused: token_missing, token_invalid, scope_missing, account_needed."""
-    token = _token(call.scope, found.token_in_query)
+    call.token = token = _token(call.scope, found.token_in_query)
     if not token:
         if found.needs != "anyone":
             raise Refused("token_missing")

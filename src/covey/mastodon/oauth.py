@@ -366,7 +366,6 @@ _PAGE_HEADERS: Final = [
         f"default-src 'none'; img-src 'self'; style-src 'sha256-{_STYLE_HASH}';"
         " frame-ancestors 'none'; base-uri 'none'".encode(),
     ),
-    (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     *_NO_STORE,
 ]

@@ -11,7 +11,8 @@ import asyncio
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from covey.delivery.audience import STRANGER, visible
+from covey.delivery.audience import Reach, visible
+from covey.edge.access import token_access
 from covey.edge.edge import Edge
 from covey.edge.requests import header
 from covey.edge.text import tag_name
@@ -85,7 +86,11 @@ async def _stream(call: Call, *queues: str) -> None:
         ]
         await call.send({"type": "http.response.start", "status": 200, "headers": headers})
         await _send(call, b":)\n\n")  # the client knows that it is connected
+        if call.scope["method"] == "HEAD":
+            stream.end()
         async for event in stream:
+            if not _is_still_good(call):
+                break
             lines = _lines(call, event, ours)
             if lines:
                 await _send(call, lines)
@@ -95,6 +100,17 @@ async def _stream(call: Call, *queues: str) -> None:
     finally:
         gone.cancel()
         await stream.close()
+
+
+def _is_still_good(call: Call) -> bool:
+    """Whether the token was not revoked meanwhile: a look into a cache."""
+    if call.access.kind == "nobody":
+        return True
+    try:
+        token_access(call.edge, call.token)
+    except Refused:
+        return False
+    return True
 
 
 async def _until_gone(call: Call, stream: Stream) -> None:
@@ -127,40 +143,40 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.cursor.encode(), word, data)
 
 
-_shared: WeakKeyDictionary[Edge, dict[int, tuple[int, bytes]]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Edge, dict[tuple[int, bool], tuple[int, bytes]]] = WeakKeyDictionary()
 
 
 def _post(call: Call, id_: int) -> bytes:
     """The status, as this reader sees it; empty when it is gone again.
 
-    A post that nobody has touched since it was made looks the same to everybody who gets it: it is
+    A public post that nobody has touched since it was made looks the same to all who get it: it is
     rendered once for all streams.
     """
-    edge = call.edge
+    edge, key = call.edge, (id_, call.account != 0)
     shared = _shared.get(edge)
     if shared is None:
         shared = _shared[edge] = {}
     now = edge.now()
-    known = shared.get(id_)
-    if known is not None and known[0] > now and call.account:
+    known = shared.get(key)
+    if known is not None and known[0] > now:
         return known[1]
     with edge.snapshot() as snapshot:
         row = snapshot.post(id_)
         if row is None or row.deleted:
             return b""
-        reader = edge.relations(snapshot, call.account) if call.account else STRANGER
+        reader = edge.relations(snapshot, call.account)
         if not visible(row, reader):
             return b""
         status = entities(edge).status(snapshot, reader, row) or b""
-    if status and call.account and _is_untouched(row):
+    if status and _is_same_for_all(row):
         if len(shared) >= SHARED_MAX:
             shared.clear()
-        shared[id_] = (now + SHARED_MS, status)
+        shared[key] = (now + SHARED_MS, status)
     return status
 
 
-def _is_untouched(row: PostRow) -> bool:
-    return not row.boost_of and row.changed == row.number
+def _is_same_for_all(row: PostRow) -> bool:
+    return row.visibility <= Reach.UNLISTED and not row.boost_of and row.changed == row.number
 
 
 def _notification(call: Call, number: int) -> bytes:
