@@ -335,8 +335,9 @@ def _home(
 
 def _home_difference(account: int, held: list[int], merged: list[int]) -> str:
     missing, foreign = set(merged) - set(held), set(held) - set(merged)
+    found = []
     if missing:
-        return f"account {account}: post {max(missing)} is missing ({len(missing)} are)"
+        found.append(f"post {max(missing)} is missing ({len(missing)} are)")
     if foreign:
-        return f"account {account}: post {max(foreign)} does not belong ({len(foreign)} do not)"
-    return f"account {account}: the same posts in another order, or twice"
+        found.append(f"post {max(foreign)} does not belong ({len(foreign)} do not)")
+    return f"account {account}: {'; '.join(found) or 'the same posts in another order, or twice'}"

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from covey.cli.population.acts import Act, Life
-from covey.cli.population.people import Person, make_follows, make_people
+from covey.cli.population.people import ACCOUNTS, Person, make_follows, make_people
 
 POSTS: Final = 5_000
 
@@ -24,9 +24,9 @@ class Population(Struct, frozen=True):
     acts: list[Act]
 
 
-def population(seed: int, posts: int = POSTS) -> Population:
-    """All of it: 1,000 people, their follows, and acts with so many posts."""
+def population(seed: int, accounts: int = ACCOUNTS, posts: int = POSTS) -> Population:
+    """So many people, their follows, and acts with so many posts."""
     chance = Random(seed)  # noqa: S311 - a population needs no secrets
-    people = make_people(chance)
+    people = make_people(chance, accounts)
     follows = make_follows(chance, people)
     return Population(people, follows, list(Life(chance, people, follows).acts(posts)))

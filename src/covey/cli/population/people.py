@@ -73,13 +73,13 @@ def log_in_people() -> list[Person]:
     ]  # fmt: skip
 
 
-def make_people(chance: Random) -> list[Person]:
+def make_people(chance: Random, accounts: int = ACCOUNTS) -> list[Person]:
     """The whole population, the three log-ins first. No two names are alike."""
     spoken = languages()
     weights = [language.weight for language in spoken.values()]
     people = log_in_people()
     taken = {look_key(person.name) for person in people}
-    while len(people) < ACCOUNTS:
+    while len(people) < accounts:
         language = chance.choices(list(spoken.values()), weights)[0]
         shown, _, given = chance.choice(language.names).partition("=")
         name = given
@@ -115,12 +115,13 @@ def make_follows(chance: Random, people: list[Person]) -> list[tuple[int, int]]:
         wanted = min(max(wanted, 3), FOLLOWING_MAX)
         if place == READER:
             wanted = READER_FOLLOWS
+        wanted = min(wanted, len(people) // 2)
         near = nearby[person.language].some(chance, int(wanted * NEARBY_SHARE), {place})
         far = everybody.some(chance, wanted - len(near), near | {place})
         follows += [(place, followed) for followed in sorted(near | far)]
     fans = {follower for follower, followed in follows if followed == AUTHOR}
     others = [place for place in range(len(people)) if place not in fans and place != AUTHOR]
-    missing = max(0, AUTHOR_FOLLOWERS - len(fans))
+    missing = min(max(0, AUTHOR_FOLLOWERS - len(fans)), len(others))
     follows += [(place, AUTHOR) for place in chance.sample(others, missing)]
     chance.shuffle(follows)
     return follows

@@ -84,7 +84,7 @@ class Settling:
             # An act waits only for acts before it, and those were begun before it.
             await in_flight(AT_ONCE, enumerate(made.acts), act)
         says = [place for place, what in enumerate(made.acts) if isinstance(what, Say)]
-        position = await ids[says[-UNREAD_POSTS]]
+        position = await ids[says[-UNREAD_POSTS:][0]]
         await self._once(READER, Read(queue="home", position=position))
 
     async def _arrive(self, place: int, person: Person) -> None:
