@@ -61,6 +61,8 @@ CATCH_UP_EVENTS: Final = 1_000
 """What a resumed stream is sent at most; beyond it comes one `gap` event."""
 HEARTBEAT_SECONDS: Final = 15
 STREAMS_PER_ACCOUNT: Final = 20
+STREAMS_PER_ADDRESS: Final = 50
+"""Of strangers, per edge: a household or a library shares an address."""
 STREAMS_PER_EDGE: Final = 20_000
 
 # --- engine -----------------------------------------------------------------------------------
@@ -80,6 +82,10 @@ WAL_FRAMES_PASSIVE: Final = 4_000
 WAL_FRAMES_RESTART: Final = 1_500
 
 # --- HTTP -------------------------------------------------------------------------------------
+HEAD_BYTES: Final = 32 << 10
+"""Request line and headers."""
+REQUEST_SECONDS: Final = 30
+"""From a request's first byte until it has come whole."""
 BODY_BYTES: Final = 256 << 10
 FORM_FIELDS: Final = 200
 NESTING: Final = 16
@@ -97,3 +103,5 @@ REGISTRATIONS_PER_ADDRESS: Final = 20
 REGISTRATION_WINDOW_SECONDS: Final = 1_800
 APPS_PER_ADDRESS: Final = 60
 APP_WINDOW_SECONDS: Final = 1_800
+APP_TOKENS_PER_ADDRESS: Final = 60
+"""Tokens of apps on their own, in the same window."""

@@ -8,9 +8,11 @@ Its one argument is a JSON object, see `Orders`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import mmap
 import os
+import resource
 import signal
 import socket
 import sys
@@ -27,6 +29,7 @@ from msgspec import Struct
 from covey.clock import boot_clock
 from covey.database import WrongDatabase
 from covey.delivery.arena import ArenaReader
+from covey.edge.connection import Connection
 from covey.edge.edge import Edge
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
@@ -74,6 +77,10 @@ def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
     end_with(orders.lifeline_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A stream is a descriptor; the soft limit is 1,024 on most systems.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     uvloop.run(_serve(orders))
 
 
@@ -101,7 +108,8 @@ async def _serve(orders: Orders) -> None:
     client = EngineClient()
     now = boot_clock()
     arena = ArenaReader(mmap.mmap(orders.arena_fd, 0, access=mmap.ACCESS_READ))
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # at WARNING it writes a line for every stranger that speaks no HTTP
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     link = asyncio.create_task(connect(client, folder))
     reader, client.epoch = await open_state(folder)
     edge = Edge(
@@ -113,7 +121,7 @@ async def _serve(orders: Orders) -> None:
         secret=(folder / "secrets" / "edge.key").read_bytes(),
     )
     config = uvicorn.Config(
-        application(edge), http="httptools", ws="none", lifespan="off", log_config=None,
+        application(edge), http=Connection, ws="none", lifespan="off", log_config=None,
         access_log=False, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS, timeout_keep_alive=30,
     )  # fmt: skip

@@ -1,0 +1,122 @@
+"""A stranger that sends bytes, and no request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvicorn
+
+from covey.edge import connection
+from covey.edge.connection import Connection
+from covey.limits import HEAD_BYTES
+
+OPENING = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+
+async def _app(scope: dict, receive: Callable, send: Callable) -> None:  # type: ignore[type-arg]
+    while (event := await receive())["type"] == "http.request" and event.get("more_body"):
+        pass
+    headers = [(b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _with_server(test: Callable[[int], Awaitable[None]]) -> None:
+    async def run() -> None:
+        config = uvicorn.Config(
+            _app, http=Connection, lifespan="off", log_level="critical", port=0,
+            timeout_keep_alive=60,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            await test(server.servers[0].sockets[0].getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
+
+    asyncio.run(run())
+
+
+async def _say(port: int, *pieces: bytes) -> bytes:
+    """What comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_a_request_that_is_as_it_should_be_is_answered() -> None:
+    async def test(port: int) -> None:
+        answer = await _say(port, OPENING, b"Connection: close\r\n", b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+        body = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n"
+        assert (await _say(port, body, *[b"x" * 50_000] * 4)).startswith(b"HTTP/1.1 200")
+
+    _with_server(test)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OPENING, *[b"X: " + b"a" * 1_000 + b"\r\n"] * (HEAD_BYTES // 1_000 + 1)],
+        [OPENING, b"X: ", *[b"a" * 10_000] * (HEAD_BYTES // 10_000 + 1)],
+        [OPENING + b"X: " + b"a" * HEAD_BYTES + b"\r\n\r\n"],
+        [b"GET /", *[b"a" * 10_000] * (HEAD_BYTES // 10_000 + 1)],
+        [OPENING, b"\r\n", b"GET /" + b"a" * HEAD_BYTES + b" HTTP/1.1\r\n\r\n"],
+    ],
+    ids=["many headers", "a long header", "all at once", "a long address", "the second request"],
+)
+def test_a_head_without_end_is_cut_off(pieces: list[bytes]) -> None:
+    async def test(port: int) -> None:
+        answer = await _say(port, *pieces)
+        assert b"HTTP/1.1 400" in answer or not answer
+
+    _with_server(test)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b"G"],
+        [OPENING],
+        [OPENING, b"\r\n", b"\r\n"],
+        [OPENING, b"\r\n", OPENING],
+        [b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc"],
+    ],
+    ids=["nothing", "a letter", "half a head", "line ends", "half a second one", "half a body"],
+)
+def test_who_does_not_come_to_an_end_is_cut_off(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.2)
+
+    async def test(port: int) -> None:
+        await _say(port, *pieces)  # comes back before its own patience ends
+
+    _with_server(test)
+
+
+def test_who_waits_between_two_requests_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.1)
+
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(OPENING + b"\r\n")
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(0.3)
+        writer.close()
+
+    _with_server(test)
