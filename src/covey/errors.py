@@ -54,6 +54,8 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "blocked_by_you": (403, "You block this account. Unblock it first."),
     "blocks_you": (403, "This account does not let you do this."),
     "boost_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be boosted by others."),
+    "quote_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be quoted by others."),
+    "group_missing": (422, "A post with visibility “group” mentions a group of which you are a member."),
     "already_done": (200, "This was done before; nothing changes."),
     "not_yours": (404, "Record not found"),
     "queue_unknown": (422, "There is no queue “{queue}” with a reading position: home, notifications."),

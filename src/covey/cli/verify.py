@@ -269,7 +269,7 @@ class Homes(Watcher):
         self._readers: list[BitMap] = []
 
     def applied(self, state: State, outcome: Outcome) -> None:
-        for _, post, _ in outcome.posted:
+        for _, post in outcome.posted:
             self._ids.append(post.id)
             self._readers.append(audience(state.graph, post))
 

@@ -35,7 +35,7 @@ def outbox(
     where = "from posts where account = ? and deleted = 0"
     values: tuple[object, ...] = (account,)
     if tag:
-        where += " and exists (select 1 from tags where tags.tag = ? and tags.post = id)"
+        where += " and exists (select 1 from tags where tag = ? and post = id and now = 1)"
         values = (*values, tag)
     if exclude_replies:
         where += " and (reply_to = 0 or reply_account = account)"
@@ -66,7 +66,7 @@ def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRo
 
 def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
     """Public posts with the tag (normalised, without #), replies too."""
-    where = "from tags join posts on id = post where tag = ?"
+    where = "from tags join posts on id = post where tag = ? and now = 1"
     return _shared(snapshot, reader, cursor, where, "post", (name,))
 
 

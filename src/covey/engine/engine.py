@@ -259,11 +259,11 @@ class Engine:
     def _address(self, batch: _Batch) -> None:
         """Whom the message just applied concerns, by the relations at its place."""
         graph, outcome = self.state.graph, batch.outcome
-        for number, post, tags in outcome.posted:
+        for number, post in outcome.posted:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            batch.events.append(Event(number, "post", post.id, readers, _shared_queues(post, tags)))
+            batch.events.append(Event(number, "post", post.id, readers, _shared_queues(post)))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
@@ -303,6 +303,9 @@ class Engine:
             )
             arena.deliver(np.array(batch.ids, np.uint64), offsets, recipients)
             self.deliveries += len(recipients)
+        for readers, floor in outcome.wide_floors:
+            accounts = np.frombuffer(readers.to_array(), np.uint32)
+            arena.move_floors(accounts, np.full(len(accounts), floor, np.uint64))
         if outcome.floors:
             arena.move_floors(
                 np.array(list(outcome.floors.keys()), np.uint32),
@@ -321,9 +324,9 @@ class Engine:
         self.log.close()
 
 
-def _shared_queues(post: Candidate, tags: tuple[str, ...]) -> tuple[str, ...]:
+def _shared_queues(post: Candidate) -> tuple[str, ...]:
     """The queues of everybody that the post stands in. Replies to others stand in tags only."""
     if post.visibility != Reach.PUBLIC or post.boost_of:
         return ()
     own = not post.reply_to or post.reply_account == post.account
-    return (*(("public",) if own else ()), *(f"tag/{tag}" for tag in tags))
+    return (*(("public",) if own else ()), *(f"tag/{tag}" for tag in post.tags))

@@ -14,7 +14,7 @@ from covey.delivery.audience import Reach, Relations, delivered, sets_aside, vis
 from covey.limits import CHANGES_MS
 from covey.state.home import ids_above
 from covey.state.merge import END
-from covey.state.posts import FROZEN, candidate_of
+from covey.state.posts import FROZEN, FROZEN_COLUMNS, candidate_of
 from covey.state.queries import PUBLIC, Snapshot
 
 
@@ -45,7 +45,7 @@ def tag_after(
     snapshot: Snapshot, reader: Relations, tag: str, number: int, limit: int
 ) -> list[tuple[int, int]]:
     """(number, id) of public posts with the tag that the reader did not set aside."""
-    where = "from tags join posts on id = post where tag = ?"
+    where = "from tags join posts on id = post where tag = ? and now = 1"
     return _shared_after(snapshot, reader, number, limit, where, (tag,), "post")
 
 
@@ -64,9 +64,9 @@ def _shared_after(
     while len(found) < limit:
         rows = snapshot.rows(sql, (*values, above, limit))
         found += [
-            (row[8], row[0])
+            (row[FROZEN_COLUMNS], row[0])
             for row in rows
-            if visible(post := candidate_of(row[:8]), reader) and not sets_aside(post, reader)
+            if visible(post := candidate_of(row), reader) and not sets_aside(post, reader)
         ]
         if len(rows) < limit:
             break

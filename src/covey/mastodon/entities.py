@@ -216,7 +216,7 @@ class Entities:
 
     def mentioned(self, snapshot: Snapshot, row: PostRow) -> dict[int, str]:
         """The accounts a post mentions, in the order of its text: number → name."""
-        return {number: self.name(snapshot, number) for number in row.candidate.mentioned}
+        return {number: self.name(snapshot, number) for number in row.mentioned}
 
     def name(self, snapshot: Snapshot, number: int) -> str:
         """An account's name: it never changes."""

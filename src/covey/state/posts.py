@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 
 from covey.delivery.audience import REACH, Candidate, Reach
 from covey.delivery.graph import Graph
@@ -28,31 +29,52 @@ from covey.state.texts import (
     check_language,
     check_text,
     counted,
-    decode_facets,
     encode_facets,
 )
 
 FROZEN: Final = (
-    "id, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned"
+    "id, account, visibility, reply_to, reply_account, boost_of, boost_account, quote_account,"
+    " first_language, mentioned, groups, first_tags"
 )
 """The columns of a Candidate, in its order."""
 
 
-def candidate_of(row: tuple[int, int, int, int, int, int, int, bytes]) -> Candidate:
+FROZEN_COLUMNS: Final = FROZEN.count(",") + 1
+
+
+def candidate_of(row: tuple[Any, ...]) -> Candidate:
     """The columns FROZEN → Candidate."""
-    mentioned = row[7]
-    return Candidate(*row[:7], tuple(array("I", mentioned)) if mentioned else ())
+    *plain, mentioned, groups, tags = row[:FROZEN_COLUMNS]
+    return Candidate(
+        *plain, numbers_of(mentioned), numbers_of(groups), tuple(tags.split()) if tags else ()
+    )
+
+
+def numbers_of(column: bytes) -> tuple[int, ...]:
+    """A column of account numbers, uint32 little-endian each."""
+    return tuple(array("I", column)) if column else ()
+
+
+def column_of(numbers: Collection[int]) -> bytes:
+    return array("I", numbers).tobytes() if numbers else b""
 
 
 def may_see(graph: Graph, post: Candidate, account: int) -> bool:
     """`audience.visible`, asked of the whole graph instead of a reader's own relations."""
     author = post.account
+    if graph.hidden.has(graph.SUSPENDED, author):
+        return False
     if author == account:
         return True
     if graph.blocks.has(author, account):
         return False
-    if post.visibility <= Reach.UNLISTED or account in post.mentioned:
+    if post.visibility in (Reach.PUBLIC, Reach.UNLISTED, Reach.LOCAL) or account in post.mentioned:
         return True
+    if post.visibility == Reach.GROUP:
+        return any(
+            graph.members.has(group, account) or graph.open_groups.has(0, group)
+            for group in post.groups
+        )
     return post.visibility == Reach.FOLLOWERS and graph.followers.has(author, account)
 
 
@@ -98,6 +120,15 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
         check_facets(text, message.mentions, message.tags, message.links)
     if message.reply_to:
         standing(state, message.reply_to, actor)
+    if message.quote_of:
+        original = standing(state, message.quote_of, actor)
+        if original.visibility > Reach.UNLISTED and original.account != actor:
+            raise Refused("quote_not_allowed")
+    if message.visibility == "group" and not any(
+        state.graph.members.has(number_of(state, mention.name), actor)
+        for mention in message.mentions
+    ):
+        raise Refused("group_missing")
 
 
 @apply_of(Post)
@@ -105,10 +136,15 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     id_, number, actor, stamp = entry.id, entry.number, entry.actor, entry.stamp
     execute = state.execute
     state.last_id = id_
-    reply_account = 0
+    reply_account, thread = 0, id_
     if message.reply_to:
-        reply_account = state.count("select account from posts where id = ?", (message.reply_to,))
+        reply_account, thread = state.row(
+            "select account, thread from posts where id = ?", (message.reply_to,)
+        ) or (0, id_)
         _count(state, number, message.reply_to, replies_count=1)
+    quote_account = 0
+    if message.quote_of:
+        quote_account = state.count("select account from posts where id = ?", (message.quote_of,))
     mentions = []
     mentioned: dict[int, None] = {}
     for mention in message.mentions:
@@ -117,24 +153,31 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
             mentions.append(mention)
             mentioned[account] = None
     reach = REACH[message.visibility]
+    members = state.graph.members
+    groups = tuple(account for account in mentioned if members.has(account, actor))
+    tags = tuple(dict.fromkeys(tag.name for tag in message.tags))
     post = Candidate(
-        id_, actor, int(reach), message.reply_to, reply_account, mentioned=tuple(mentioned)
-    )
+        id_, actor, int(reach), message.reply_to, reply_account, quote_account=quote_account,
+        language=message.language, mentioned=tuple(mentioned), groups=groups, tags=tags,
+    )  # fmt: skip
     execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
         " boost_account, mentioned, stamp, language, warning, sensitive, text, facets, app,"
-        " changed) values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " quote_of, quote_account, first_language, first_tags, groups, thread, changed)"
+        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
-            array("I", mentioned).tobytes() if mentioned else b"", stamp, message.language,
-            message.warning, message.sensitive, message.text,
-            encode_facets(tuple(mentions), message.tags, message.links), message.app, number,
+            column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
+            message.text, encode_facets(tuple(mentions), message.tags, message.links), message.app,
+            message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
+            thread, number,
         ),
     )  # fmt: skip
-    tags = tuple(dict.fromkeys(tag.name for tag in message.tags))
     if reach == Reach.PUBLIC:
         for tag in tags:
-            execute("insert into tags values (?, ?)", (tag, id_))
+            execute("insert into tags values (?, ?, 1, 1)", (tag, id_))
+    for group in groups:
+        execute("insert into group_posts values (?, ?, 1)", (group, id_))
     execute(
         "update accounts set posts_count = posts_count + 1, last_post = ?, changed = ?"
         " where number = ?",
@@ -142,11 +185,12 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     )
     for account in mentioned:
         execute("insert into mentions values (?, ?)", (account, id_))
-        notify(state, entry, outcome, account, "mention", id_)
+        if not members[account]:
+            notify(state, entry, outcome, account, "mention", id_)
     own = not message.reply_to or reply_account == actor
     if own and reach != Reach.DIRECT:
         _tell_watchers(state, entry, outcome, id_)
-    outcome.posted.append((number, post, tags))
+    outcome.posted.append((number, post))
 
 
 def _tell_watchers(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
@@ -173,10 +217,10 @@ def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) 
 
 def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move."""
-    row = state.row(f"select {FROZEN}, number, facets from posts where id = ?", (id_,))
+    row = state.row(f"select {FROZEN}, number from posts where id = ?", (id_,))
     if row is None:
         return
-    post = candidate_of(row[:8])
+    post = candidate_of(row)
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
@@ -185,15 +229,18 @@ def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     )
     for account in post.mentioned:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
-    for tag in decode_facets(row[9])[1]:
-        execute("delete from tags where tag = ? and post = ?", (tag.name, id_))
+    # the rows stay, for the homes that a tag or a group brought the post into
+    for tag in post.tags:
+        execute("update tags set now = 0 where tag = ? and post = ?", (tag, id_))
+    for group in post.groups:
+        execute('update group_posts set now = 0 where "group" = ? and post = ?', (group, id_))
     execute(
         "update accounts set posts_count = posts_count - 1, changed = ? where number = ?",
         (number, post.account),
     )
     if post.boost_of:
         _count(state, number, post.boost_of, boosts_count=-1)
-        withdraw(state, post.boost_account, row[8])
+        withdraw(state, post.boost_account, row[FROZEN_COLUMNS])
     elif post.reply_to:
         _count(state, number, post.reply_to, replies_count=-1)
     execute(
@@ -257,7 +304,7 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
     )
     notify(state, entry, outcome, author, "boost", message.post)
     post = Candidate(id_, actor, reach, boost_of=message.post, boost_account=author)
-    outcome.posted.append((number, post, ()))
+    outcome.posted.append((number, post))
 
 
 @check_of(Unboost)

@@ -18,9 +18,9 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.database import check_marks, open_database
-from covey.delivery.audience import STRANGER, Candidate, Relations
+from covey.delivery.audience import STRANGER, Candidate, Everybody, Relations
 from covey.messages import Field
-from covey.state.posts import FROZEN, candidate_of
+from covey.state.posts import FROZEN, candidate_of, numbers_of
 from covey.state.state import APPLICATION_ID, VERSION
 from covey.state.texts import Facets, decode_facets
 
@@ -86,6 +86,12 @@ class PostRow(Struct, frozen=True):
     replies_count: int
     boosts_count: int
     favourites_count: int
+    quote_of: int
+    quote_account: int
+    groups_column: bytes
+    edited: int
+    """Stamp of the last edit; 0: never."""
+    thread: int
     changed: int
 
     @property
@@ -95,14 +101,12 @@ class PostRow(Struct, frozen=True):
     @property
     def mentioned(self) -> tuple[int, ...]:
         """Numbers of the accounts it mentions."""
-        return _accounts(self.mentioned_column)
+        return numbers_of(self.mentioned_column)
 
     @property
-    def candidate(self) -> Candidate:
-        return Candidate(
-            self.id, self.account, self.visibility, self.reply_to, self.reply_account,
-            self.boost_of, self.boost_account, self.mentioned,
-        )  # fmt: skip
+    def groups(self) -> tuple[int, ...]:
+        """Numbers of the groups it is posted to."""
+        return numbers_of(self.groups_column)
 
 
 class PostGist(Struct, frozen=True):
@@ -113,12 +117,17 @@ class PostGist(Struct, frozen=True):
     visibility: int
     boost_of: int
     mentioned_column: bytes
+    groups_column: bytes
     deleted: int
     stamp: int
 
     @property
     def mentioned(self) -> tuple[int, ...]:
-        return _accounts(self.mentioned_column)
+        return numbers_of(self.mentioned_column)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return numbers_of(self.groups_column)
 
 
 class NotificationRow(Struct, frozen=True):
@@ -147,14 +156,14 @@ _ACCOUNT: Final = (
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
-    " boosts_count, favourites_count, changed"
+    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, changed"
 )
 """The columns of a PostRow, in its order."""
 PUBLIC: Final = (
     "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
 )
 """What stands in the public queue, in the words of its index."""
-_GIST: Final = "id, account, visibility, boost_of, mentioned, deleted, stamp"
+_GIST: Final = "id, account, visibility, boost_of, mentioned, groups, deleted, stamp"
 _AMONG: Final = "in carray(?)"
 
 
@@ -225,28 +234,53 @@ class Snapshot:
 
     def relations(self, account: int) -> Relations:
         """The reader's own relations; edges cache them by the arena's `relations` number."""
+        everybody = self.everybody()
         if not account:
-            return STRANGER
-        follows = self.rows("select followed, boosts from follows where follower = ?", (account,))
-        following = BitMap([followed for followed, _ in follows])
-        hides = BitMap([followed for followed, boosts in follows if not boosts])
+            return msgspec.structs.replace(STRANGER, everybody=everybody)
+        follows = self.rows(
+            "select followed, boosts, languages from follows where follower = ?", (account,)
+        )
+        following = BitMap([followed for followed, _, _ in follows])
+        hides = BitMap([followed for followed, boosts, _ in follows if not boosts])
+        languages = {
+            followed: frozenset(chosen.split(",")) for followed, _, chosen in follows if chosen
+        }
         blocks = self._numbers("select target from blocks where account = ?", account)
         blocked_by = self._numbers("select account from blocks where target = ?", account)
         mutes = self._numbers("select target from mutes where account = ?", account)
-        return Relations(account, following, hides, blocks, blocks | blocked_by | mutes, blocked_by)
+        exclusive = self._numbers(
+            "select m.account from list_members m join lists l on l.number = m.list"
+            " where l.account = ? and l.exclusive = 1",
+            account,
+        )
+        groups = self._numbers(
+            'select "group" from memberships where account = ?'
+            " and role in ('member', 'moderator', 'owner')",
+            account,
+        )
+        tags = self.rows("select tag from tag_follows where account = ?", (account,))
+        return Relations(
+            account, following, hides, blocks, blocks | blocked_by | mutes, blocked_by, exclusive,
+            languages, groups, frozenset(tag for (tag,) in tags), everybody,
+        )  # fmt: skip
 
-    def _numbers(self, sql: str, account: int) -> BitMap:
-        return BitMap([row[0] for row in self.execute(sql, (account,))])
+    def everybody(self) -> Everybody:
+        """What concerns all readers alike."""
+        standing = "select number from accounts where standing != 'active' and standing"
+        return Everybody(
+            self._numbers(f"{standing} in ('suspended', 'closed')"),
+            self._numbers(f"{standing} = 'limited'"),
+            self._numbers("select number from groups where \"join\" = 'open'"),
+        )
+
+    def _numbers(self, sql: str, *values: int) -> BitMap:
+        return BitMap([row[0] for row in self.execute(sql, values)])
 
 
 def numbers(values: Iterable[int]) -> Any:
     """Values for a statement's `carray(?)`: one prepared statement, however many there are (at
     least one)."""
     return apsw.carray(array("q", values))
-
-
-def _accounts(column: bytes) -> tuple[int, ...]:
-    return tuple(array("I", column)) if column else ()
 
 
 class StateReader:

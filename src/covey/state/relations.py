@@ -55,7 +55,8 @@ def apply_follow(state: State, entry: Entry, message: Follow, outcome: Outcome) 
     actor, target, graph = entry.actor, message.account, state.graph
     new = not graph.followers.has(target, actor)
     state.execute(
-        "insert into follows values (?, ?, ?, ?, ?) on conflict (follower, followed)"
+        "insert into follows (follower, followed, boosts, notify, number)"
+        " values (?, ?, ?, ?, ?) on conflict (follower, followed)"
         " do update set boosts = excluded.boosts, notify = excluded.notify",
         (actor, target, message.boosts, message.notify, entry.number),
     )
