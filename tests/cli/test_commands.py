@@ -90,3 +90,11 @@ def test_a_wrong_setting(tmp_path: Path) -> None:
         "--posts", tmp_path / "posts.txt", "--posts-count", "1",
     )  # fmt: skip
     assert "public_url" in said
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path: Path) -> None:
+    story(tmp_path)
+    listing = f"{sys.executable} -m covey inspect log --limit 100 --data {tmp_path} | head -1"
+    done = subprocess.run(listing, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("1 ")
+    assert done.stderr == ""

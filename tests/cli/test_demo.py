@@ -244,6 +244,14 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+def log_in(address: str, name: str, password: str) -> None:
+    with httpx.Client(base_url=address, follow_redirects=True) as browser:
+        page = browser.get("/login").text
+        hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+        browser.post("/login", data={**hidden, "name": name, "password": password})
+        assert f"/@{name}" in browser.get("/home").text
+
+
 @pytest.mark.long
 def test_all_of_it(tmp_path: Path) -> None:
     folder, said = tmp_path / "demo", tmp_path / "said"
@@ -277,6 +285,8 @@ def test_all_of_it(tmp_path: Path) -> None:
         assert page.status_code == 200
         first = len(httpx.get(f"{address}/api/v1/timelines/public?limit=40").json())
         assert first == 40
+        for name, password in log_ins:
+            log_in(address, name, password)
         newest = httpx.get(f"{address}/api/v1/timelines/public?limit=1").json()[0]["id"]
 
         def goes_on() -> bool:

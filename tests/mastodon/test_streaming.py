@@ -23,6 +23,9 @@ SECONDS = 10
 @pytest.fixture(scope="module")
 def here() -> Iterator[World]:
     with world() as made:
+        ada = made.api("ada")
+        made.api("bea")
+        ada.post(f"/api/v1/accounts/{made.site.accounts['bea']}/follow")
         yield made
 
 
@@ -73,7 +76,6 @@ def stream(api: Api, path: str = USER, cursor: str = "", **query: str) -> Iterat
 
 def test_a_post_of_somebody_followed_and_its_end(here: World) -> None:
     ada, bea = here.api("ada"), here.api("bea")
-    ada.post(f"/api/v1/accounts/{here.site.accounts['bea']}/follow")
     with stream(ada) as live:
         made = bea.status("live, @ada")
         first, second = live.next(), live.next()

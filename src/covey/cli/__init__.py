@@ -56,6 +56,8 @@ def _sentence(error: Exception) -> str | None:
     """What to tell a person about an error that is nobody's bug; None for any other."""
     if isinstance(error, Refused):
         return error.sentence
+    if isinstance(error, BrokenPipeError):
+        return None  # click ends in silence: whoever read has read enough
     if isinstance(error, OSError):
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return named or type(error).__name__

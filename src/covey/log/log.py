@@ -166,7 +166,7 @@ class Log:
 
 def _row(found: tuple[Any, ...]) -> Row:
     number, stamp, kind, *rest = found
-    return (number, stamp, kind.decode(errors="replace"), *rest)  # type: ignore[return-value]
+    return (number, stamp, kind.decode(errors="replace"), *rest)
 
 
 def entries_of(rows: Iterable[Row]) -> Iterator[Entry]:
