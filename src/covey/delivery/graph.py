@@ -59,8 +59,8 @@ class Relation(Generic[Target]):
             accounts.append(account)
         self._flush(current, accounts)
 
-    def _flush(self, target: Target, accounts: list[int]) -> None:
-        if accounts:
+    def _flush(self, target: Target | None, accounts: list[int]) -> None:
+        if target is not None and accounts:
             self._sets.setdefault(target, BitMap()).update(accounts)
 
     def _drop(self, target: Target, account: int) -> None:

@@ -46,7 +46,10 @@ def candidate_of(row: tuple[Any, ...]) -> Candidate:
     """The columns FROZEN → Candidate."""
     *plain, mentioned, groups, tags = row[:FROZEN_COLUMNS]
     return Candidate(
-        *plain, numbers_of(mentioned), numbers_of(groups), tuple(tags.split()) if tags else ()
+        *plain,
+        mentioned=numbers_of(mentioned),
+        groups=numbers_of(groups),
+        tags=tuple(tags.split()) if tags else (),
     )
 
 
