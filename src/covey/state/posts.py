@@ -44,13 +44,11 @@ FROZEN_COLUMNS: Final = FROZEN.count(",") + 1
 
 def candidate_of(row: tuple[Any, ...]) -> Candidate:
     """The columns FROZEN → Candidate."""
-    *plain, mentioned, groups, tags = row[:FROZEN_COLUMNS]
+    tags: str = row[11]
     return Candidate(
-        *plain,
-        mentioned=numbers_of(mentioned),
-        groups=numbers_of(groups),
-        tags=tuple(tags.split()) if tags else (),
-    )
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8],
+        numbers_of(row[9]), numbers_of(row[10]), tuple(tags.split()) if tags else (),
+    )  # fmt: skip
 
 
 def numbers_of(column: bytes) -> tuple[int, ...]:
