@@ -30,6 +30,12 @@ LINKS_PER_POST: Final = 50
 ROWS_PER_MESSAGE: Final = 1_000
 """Rows one message may change, beside the floor scatter."""
 
+# --- groups and the place -----------------------------------------------------------------------
+GROUPS_PER_ACCOUNT: Final = 50
+"""That one account may own."""
+RULES: Final = 30
+RULE_CHARACTERS: Final = 500
+
 # --- time, in milliseconds unless named -------------------------------------------------------
 GRANT_MS: Final = 10 * 60 * 1000
 KEY_CLIENT_MS: Final = 60 * 60 * 1000

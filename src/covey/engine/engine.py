@@ -25,6 +25,7 @@ from covey.messages import (
     AnyMessage,
     App,
     Boost,
+    CreateGroup,
     Entry,
     Post,
     Register,
@@ -250,7 +251,7 @@ class Engine:
         kind = type(message)
         if kind is Post or kind is Boost:
             return next_id(stamp, self.state.last_id)
-        if kind is Register:
+        if kind is Register or kind is CreateGroup:
             return self.state.accounts + 1
         if kind is App:
             return self.state.apps + 1

@@ -136,17 +136,22 @@ def check_email(email: str) -> None:
         raise Refused("email_malformed", email=email[:EMAIL_CHARACTERS])
 
 
-@check_of(Register)
-def check_register(state: State, actor: int, message: Register, stamp: int) -> None:
-    if actor != SERVER:
-        raise Refused("forbidden", role="server")
-    name = message.name
+def check_free_name(state: State, name: str) -> None:
+    """Whether a new account may have it. Raises Refused: "name_malformed", "name_reserved",
+    "name_taken", "name_look_alike"."""
     check_name(name)
     if number_of(state, name):
         raise Refused("name_taken", name=name)
     other = state.row("select name from accounts where look_key = ?", (look_key(name),))
     if other:
         raise Refused("name_look_alike", name=name, other=other[0])
+
+
+@check_of(Register)
+def check_register(state: State, actor: int, message: Register, stamp: int) -> None:
+    if actor != SERVER:
+        raise Refused("forbidden", role="server")
+    check_free_name(state, message.name)
     if message.email:
         check_email(message.email)
         if state.row("select 1 from accounts where email = ? and email != ''", (message.email,)):

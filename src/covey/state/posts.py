@@ -213,10 +213,10 @@ def check_delete(state: State, actor: int, message: Delete, stamp: int) -> None:
 
 @apply_of(Delete)
 def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) -> None:
-    _bury(state, entry, outcome, message.post)
+    bury(state, entry, outcome, message.post)
 
 
-def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
+def bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move."""
     row = state.row(f"select {FROZEN}, number from posts where id = ?", (id_,))
     if row is None:
@@ -316,7 +316,7 @@ def check_unboost(state: State, actor: int, message: Unboost, stamp: int) -> Non
 
 @apply_of(Unboost)
 def apply_unboost(state: State, entry: Entry, message: Unboost, outcome: Outcome) -> None:
-    _bury(state, entry, outcome, _boost_id(state, message.post, entry.actor))
+    bury(state, entry, outcome, _boost_id(state, message.post, entry.actor))
 
 
 # --- favourite --------------------------------------------------------------------------------

@@ -229,6 +229,7 @@ create table group_posts (
     "group" integer not null, post integer not null,
     now integer not null default 1,     -- 0: deleted, or taken out by a moderator
     primary key ("group", post)) strict, without rowid;
+create index group_posts_by_post on group_posts (post);
 
 -- running it --------------------------------------------------------------------------------------
 create table rules (number integer primary key, text text not null) strict;
