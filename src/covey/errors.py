@@ -55,6 +55,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "blocks_you": (403, "This account does not let you do this."),
     "boost_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be boosted by others."),
     "quote_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be quoted by others."),
+    "languages_many": (422, "A follow names at most {limit} languages; this one {count}."),
     "groups_many": (422, "An account owns at most {limit} groups."),
     "group_role_missing": (403, "In this group you may not do this: it needs the role {role}."),
     "invitation_missing": (403, "One comes into this group by invitation only."),

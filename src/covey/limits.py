@@ -33,6 +33,7 @@ ROWS_PER_MESSAGE: Final = 1_000
 # --- groups and the place -----------------------------------------------------------------------
 GROUPS_PER_ACCOUNT: Final = 50
 """That one account may own."""
+LANGUAGES_PER_FOLLOW: Final = 20
 RULES: Final = 30
 RULE_CHARACTERS: Final = 500
 

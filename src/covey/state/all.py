@@ -3,6 +3,7 @@
 from covey.state import (
     access,
     accounts,
+    follows,
     groups,
     notifications,
     posts,
