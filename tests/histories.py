@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hypothesis import strategies as st
+from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
@@ -45,13 +46,13 @@ from covey.messages import (
     Unmute,
     Visibility,
 )
-from tests.oracle import Oracle
 
 START_MS = 1_767_225_600_000
 """The first history begins on 1 January 2026."""
 
 NAMES = ["ann", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"]
 VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct"]
+LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
 
 
@@ -89,7 +90,9 @@ RELATIONS = {
 """Batches that move floors and publish nothing."""
 
 
-def histories(weights: dict[str, int] = READING, *, mean: int = 25) -> st.SearchStrategy[list[Step]]:
+def histories(
+    weights: dict[str, int] = READING, *, mean: int = 25
+) -> st.SearchStrategy[list[Step]]:
     """Of about `mean` steps (25 or a multiple), sometimes four times as many.
 
     Each is six bytes and no six numbers, and the list is one of lists of lists: so hypothesis makes
@@ -203,6 +206,7 @@ class Teller:
             reply_to=self._post(step.whom) if what % 3 == 2 else 0,
             mentions=tuple(mentions),
             tags=tuple(tags),
+            language=["", *LANGUAGES][step.key % 4],
         )
 
     def _message(self, step: Step, actor: int) -> AnyMessage:
@@ -248,8 +252,9 @@ class Teller:
                 return CloseSession(session_hash=hash_)
             case "follow":
                 return Follow(
-                    account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0
-                )
+                    account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0,
+                    languages=tuple(LANGUAGES[: what % 4 - 1]) if what % 4 > 1 else (),
+                )  # fmt: skip
             case "unfollow":
                 return Unfollow(account=self._related(oracle.follows, actor, step))
             case "block":
@@ -259,7 +264,9 @@ class Teller:
             case "mute":
                 minutes = (0, 5, 30, 600)[how % 4]
                 until = max(self.now, oracle.stamp) + minutes * MINUTE_MS if minutes else 0
-                return Mute(account=self._other(actor, whom), notifications=what % 2 == 0, until=until)
+                return Mute(
+                    account=self._other(actor, whom), notifications=what % 2 == 0, until=until
+                )
             case "unmute":
                 return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":

@@ -77,6 +77,29 @@ class Account:
     role: str = "member"
 
 
+class Followed(NamedTuple):
+    """How one account follows another."""
+
+    boosts: bool
+    notify: bool
+    languages: tuple[str, ...]
+    """Empty: all."""
+    number: int
+    """Of the message that began it."""
+
+
+@dataclass
+class List:
+    """Of accounts: a queue."""
+
+    owner: int
+    title: str
+    replies: str
+    exclusive: bool
+    members: dict[int, int] = field(default_factory=dict)
+    """account → number of the message that added it."""
+
+
 @dataclass
 class Row:
     """A post or boost; a deleted one stays as its own tombstone."""
@@ -91,6 +114,13 @@ class Row:
     original_author: int = 0
     mentioned: list[int] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    """Posted to."""
+    taken_out_of: list[int] = field(default_factory=list)
+    """Groups whose moderators did."""
+    language: str = ""
+    quote_of: int = 0
+    quoted_author: int = 0
     deleted: bool = False
 
 
@@ -131,8 +161,8 @@ class Oracle:
         self.grants: dict[bytes, tuple[int, int, str, int]] = {}
         self.tokens: dict[bytes, int] = {}
         self.sessions: dict[bytes, int] = {}
-        self.follows: dict[tuple[int, int], tuple[bool, bool, int]] = {}
-        """(follower, followed) → boosts, notify, number of the message that began it."""
+        self.follows: dict[tuple[int, int], Followed] = {}
+        """(follower, followed) → how."""
         self.blocks: set[tuple[int, int]] = set()
         self.mutes: dict[tuple[int, int], tuple[bool, int]] = {}
         """(account, target) → notifications too, until."""
@@ -146,6 +176,17 @@ class Oracle:
         self.dues: dict[int, tuple[int, int, int]] = {}
         """number → at, account, target."""
         self.events: list[Event] = []
+        self.lists: dict[int, List] = {}
+        self.followed_tags: dict[tuple[int, str], int] = {}
+        """(account, tag) → number."""
+        self.featured_tags: dict[tuple[int, str], int] = {}
+        self.groups: dict[int, str] = {}
+        """group → how one comes in: open, request, invitation, secret."""
+        self.roles: dict[tuple[int, int], str] = {}
+        """(group, account) → asked, invited, member, moderator, owner."""
+        self.suspended: set[int] = set()
+        """Or closed: nobody sees what they wrote."""
+        self.limited: set[int] = set()
 
     # --- submissions --------------------------------------------------------------------------
 
@@ -183,7 +224,9 @@ class Oracle:
     def due(self, now: int) -> list[int]:
         """What the timer submits now, in its order."""
         stamp = max(now, self.stamp)
-        return [n for at, n in sorted((at, n) for n, (at, _, _) in self.dues.items()) if at <= stamp]
+        return [
+            n for at, n in sorted((at, n) for n, (at, _, _) in self.dues.items()) if at <= stamp
+        ]
 
     # --- what is allowed ----------------------------------------------------------------------
 
@@ -247,8 +290,8 @@ class Oracle:
                     raise No("blocked_by_you")
                 if (target, actor) in self.blocks:
                     raise No("blocks_you")
-                options = (message.boosts, message.notify)
-                if (actor, target) in self.follows and self.follows[actor, target][:2] == options:
+                options = (message.boosts, message.notify, message.languages)
+                if (actor, target) in self.follows and self.follows[actor, target][:3] == options:
                     raise No("already_done")
             case Unfollow(account=target):
                 self._account(target)
@@ -372,10 +415,12 @@ class Oracle:
             case Follow(account=target):
                 began = number
                 if (actor, target) in self.follows:
-                    began = self.follows[actor, target][2]
+                    began = self.follows[actor, target].number
                 else:
                     self._tell(target, "follow", actor)
-                self.follows[actor, target] = (message.boosts, message.notify, began)
+                self.follows[actor, target] = Followed(
+                    message.boosts, message.notify, message.languages, began
+                )
             case Unfollow(account=target):
                 self._unfollow(actor, target)
             case Block(account=target):
@@ -429,7 +474,7 @@ class Oracle:
 
     def _unfollow(self, follower: int, followed: int) -> None:
         if (follower, followed) in self.follows:
-            self._take_back(self.follows.pop((follower, followed))[2])
+            self._take_back(self.follows.pop((follower, followed)).number)
 
     def _post(self, actor: int, message: Post, id_: int) -> None:
         names = {account.name.lower(): number for number, account in self.accounts.items()}
@@ -438,18 +483,23 @@ class Oracle:
             account = names.get(mention.name.lower(), 0)
             if account and account not in mentioned:
                 mentioned.append(account)
-        parent = self.row(message.reply_to)
+        parent, quoted = self.row(message.reply_to), self.row(message.quote_of)
+        groups = [account for account in mentioned if self.is_member(account, actor)]
         row = Row(
             id_, self.number, actor, message.visibility, message.reply_to,
             parent.author if parent else 0, mentioned=mentioned,
             tags=sorted({tag.name for tag in message.tags}),
+            groups=[] if message.visibility == "direct" else groups,
+            language=message.language, quote_of=message.quote_of,
+            quoted_author=quoted.author if quoted else 0,
         )  # fmt: skip
         self.posts.append(row)
         for account in mentioned:
-            self._tell(account, "mention", actor, id_)
+            if account not in self.groups:  # nobody logs in as one
+                self._tell(account, "mention", actor, id_)
         if message.visibility != "direct" and (not parent or parent.author == actor):
-            for (follower, followed), (_, notify, _) in sorted(self.follows.items()):
-                if followed == actor and notify:
+            for (follower, followed), follow in sorted(self.follows.items()):
+                if followed == actor and follow.notify:
                     self._tell(follower, "status", actor, id_)
         self._live_post(row)
 
@@ -507,34 +557,80 @@ class Oracle:
 
     # --- who gets it: the design's table ------------------------------------------------------
 
+    def is_member(self, group: int, account: int) -> bool:
+        return self.roles.get((group, account)) in ("member", "moderator", "owner")
+
     def visible(self, row: Row, reader: int) -> bool:
+        """Reader 0 is a stranger."""
+        if row.author in self.suspended:
+            return False
         if row.author == reader:
             return True
         if (row.author, reader) in self.blocks:
             return False
         if row.visibility in ("public", "unlisted"):
             return True
+        if row.visibility == "group" and [g for g in row.groups if self.groups[g] == "open"]:
+            return True
+        if not reader:
+            return False
         if reader in row.mentioned:
             return True
-        return row.visibility == "followers" and (reader, row.author) in self.follows
+        match row.visibility:
+            case "followers":
+                return (reader, row.author) in self.follows
+            case "group":
+                return bool([g for g in row.groups if self.is_member(g, reader)])
+            case "local":
+                return True
+        return False
 
-    def is_candidate(self, row: Row, reader: int) -> bool:
-        if row.visibility == "direct":
+    def is_candidate(self, row: Row, reader: int, but_for_lists: bool = False) -> bool:
+        """`but_for_lists`: were there no exclusive lists."""
+        if row.visibility == "direct" or row.author in self.suspended:
             return False
         if row.author == reader:
             return True
-        if (reader, row.author) not in self.follows:
+        return not self._puts_aside(row, reader) and (
+            self._by_follow(row, reader, but_for_lists)
+            or self._by_group(row, reader)
+            or self._by_tag(row, reader)
+        )
+
+    def _puts_aside(self, row: Row, reader: int) -> bool:
+        for original in (row.original_author, row.quoted_author):
+            # one who passes on what is its own is judged as the author
+            if original and original != row.author and self.sets_aside(reader, original):
+                return True
+        if [account for account in row.mentioned if (reader, account) in self.blocks]:
+            return True
+        return self.sets_aside(reader, row.author)
+
+    def _by_follow(self, row: Row, reader: int, but_for_lists: bool) -> bool:
+        if row.visibility not in ("public", "unlisted", "followers", "local"):
+            return False
+        follow = self.follows.get((reader, row.author))
+        if follow is None:
             return False
         if row.reply_to and row.parent_author not in (row.author, reader):
             if (reader, row.parent_author) not in self.follows:
                 return False
-        if row.boost_of and not self.follows[reader, row.author][0]:
+        if row.boost_of and not follow.boosts:
             return False
-        if self.sets_aside(reader, row.author):
+        if row.language and follow.languages and row.language not in follow.languages:
             return False
-        if row.boost_of and self.sets_aside(reader, row.original_author):
+        if but_for_lists:
+            return True
+        lists = [one for one in self.lists.values() if one.owner == reader and one.exclusive]
+        return not [one for one in lists if row.author in one.members]
+
+    def _by_group(self, row: Row, reader: int) -> bool:
+        return bool([group for group in row.groups if self.is_member(group, reader)])
+
+    def _by_tag(self, row: Row, reader: int) -> bool:
+        if row.visibility != "public" or row.author in self.limited:
             return False
-        return not [account for account in row.mentioned if (reader, account) in self.blocks]
+        return bool([tag for tag in row.tags if (reader, tag) in self.followed_tags])
 
     def is_public(self, row: Row) -> bool:
         """It stands in the queue of everybody: no boosts, no replies to others."""
@@ -582,8 +678,11 @@ class Oracle:
         ]
 
     def _shared(self, row: Row, reader: int) -> bool:
-        if row.deleted or self.sets_aside(reader, row.author):
+        if row.deleted or not self.visible(row, reader) or self.sets_aside(reader, row.author):
             return False
+        if row.author in self.limited and row.author != reader:
+            if (reader, row.author) not in self.follows:
+                return False
         mentions_blocked = [a for a in row.mentioned if (reader, a) in self.blocks]
         return row.author == reader or not mentions_blocked
 

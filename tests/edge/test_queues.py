@@ -166,11 +166,11 @@ def test_lists_of_accounts(
             for one in people:
                 compare(
                     lambda cursor, one=one: queues.followers(snapshot, one, cursor, reader),  # type: ignore[misc]
-                    seen([(f[2], a) for (a, b), f in oracle.follows.items() if b == one], one),
+                    seen([(f.number, a) for (a, b), f in oracle.follows.items() if b == one], one),
                 )
                 compare(
                     lambda cursor, one=one: queues.following(snapshot, one, cursor, reader),  # type: ignore[misc]
-                    seen([(f[2], b) for (a, b), f in oracle.follows.items() if a == one], one),
+                    seen([(f.number, b) for (a, b), f in oracle.follows.items() if a == one], one),
                 )
             for row in oracle.posts[-8:]:
                 compare(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from tests.histories import LANGUAGES
+from tests.oracle import Oracle, Told
+
 from covey.state.queries import StateReader
 from covey.state.state import State
-from tests.oracle import Oracle, Told
 
 
 def compare(state: State, oracle: Oracle) -> None:
@@ -15,8 +17,8 @@ def compare(state: State, oracle: Oracle) -> None:
     assert state.applied == oracle.number
     assert state.last_id == oracle.last_id
     assert {
-        (a, b): (bool(boosts), bool(notify), number)
-        for a, b, boosts, notify, number in rows("select * from follows")
+        (a, b): (bool(boosts), bool(notify), tuple(filter(None, languages.split(","))), number)
+        for a, b, boosts, notify, languages, number in rows("select * from follows")
     } == oracle.follows
     assert set(rows("select account, target from blocks")) == oracle.blocks
     assert {
@@ -52,18 +54,21 @@ def compare(state: State, oracle: Oracle) -> None:
     mentions = {(a, row.id) for row in oracle.posts for a in row.mentioned if not row.deleted}
     assert set(rows("select account, post from mentions")) == mentions
     tags = {
-        (tag, row.id)
+        (tag, row.id, not row.deleted)
         for row in oracle.posts
         for tag in row.tags
-        if not row.deleted and row.visibility == "public"
+        if row.visibility == "public"
     }
-    assert set(rows("select tag, post from tags")) == tags
+    assert set(rows("select tag, post, now from tags where first = 1")) == tags
     graph = state.graph
     for a, b in itertools.product(oracle.accounts, repeat=2):
         follow = oracle.follows.get((a, b))
         assert graph.followers.has(b, a) == (follow is not None)
         assert graph.boost_hiders.has(b, a) == (follow is not None and not follow[0])
         assert graph.watchers.has(b, a) == (follow is not None and follow[1])
+        chosen = set(follow.languages) if follow else set()
+        assert graph.choosers.has(b, a) == bool(chosen)
+        assert {lang for lang in LANGUAGES if graph.takers.has((b, lang), a)} == chosen
         assert graph.blocks.has(a, b) == graph.blockers.has(b, a) == ((a, b) in oracle.blocks)
         assert graph.muters.has(b, a) == ((a, b) in oracle.mutes)
 
@@ -75,7 +80,9 @@ def compare_relations(path: Path, oracle: Oracle) -> None:
             found = snapshot.relations(account)
             follows = {b: options for (a, b), options in oracle.follows.items() if a == account}
             assert set(found.following) == set(follows)
-            assert set(found.hides_boosts) == {b for b, options in follows.items() if not options[0]}
+            assert set(found.hides_boosts) == {
+                b for b, options in follows.items() if not options[0]
+            }
             assert set(found.blocks) == {b for a, b in oracle.blocks if a == account}
             assert set(found.blocked_by) == {a for a, b in oracle.blocks if b == account}
             assert set(found.aside) == {
