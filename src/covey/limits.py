@@ -36,6 +36,33 @@ GROUPS_PER_ACCOUNT: Final = 50
 LANGUAGES_PER_FOLLOW: Final = 20
 RULES: Final = 30
 RULE_CHARACTERS: Final = 500
+ANNOUNCEMENTS: Final = 20
+ANNOUNCEMENT_CHARACTERS: Final = 2_000
+REASON_CHARACTERS: Final = 500
+"""Of why an account is limited or suspended."""
+INVITES_PER_ACCOUNT: Final = 20
+"""Open at the same time."""
+INVITE_USES_MAX: Final = 1_000
+
+# --- tags and lists -----------------------------------------------------------------------------
+FOLLOWED_TAGS: Final = 500
+FEATURED_TAGS: Final = 10
+LISTS_PER_ACCOUNT: Final = 50
+LIST_TITLE_CHARACTERS: Final = 100
+ACCOUNTS_PER_LIST: Final = 500
+POSITIONS_PER_ACCOUNT: Final = 1_000
+"""Queues of one account in which its reading position is kept."""
+
+# --- what an account keeps for itself -----------------------------------------------------------
+PRIVATE_NOTE_CHARACTERS: Final = 2_000
+"""Of what one notes about another account."""
+ENDORSEMENTS_PER_ACCOUNT: Final = 50
+DOMAIN_BLOCKS_PER_ACCOUNT: Final = 1_000
+FILTERS_PER_ACCOUNT: Final = 100
+FILTER_TITLE_CHARACTERS: Final = 100
+KEYWORDS_PER_FILTER: Final = 100
+KEYWORD_CHARACTERS: Final = 100
+POSTS_PER_FILTER: Final = 100
 
 # --- time, in milliseconds unless named -------------------------------------------------------
 GRANT_MS: Final = 10 * 60 * 1000
@@ -43,6 +70,8 @@ KEY_CLIENT_MS: Final = 60 * 60 * 1000
 KEY_EDGE_MS: Final = 10 * 60 * 1000
 CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far back a live stream can be resumed over deletes and positions."""
+NEW_ACCOUNT_MS: Final = 30 * 24 * 60 * 60 * 1000
+"""So long an account counts as new for a notification policy."""
 MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
 CLOCK_BACK_MS: Final = 60 * 1000
 """A wall clock further behind the last stamp than this is refused at start."""

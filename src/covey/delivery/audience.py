@@ -91,7 +91,7 @@ class Everybody(Struct, frozen=True):
     """What concerns all readers alike."""
 
     hidden: BitMap
-    """Accounts that are suspended or closed: nobody sees what they wrote."""
+    """Accounts that are pending, suspended or closed: nobody sees what they wrote."""
     limited: BitMap
     """Accounts whose posts reach those who follow them and nobody else."""
     open_groups: BitMap
@@ -237,9 +237,12 @@ def _in_open_group(post: Seen, reader: Relations) -> bool:
 
 def sets_aside(post: Seen, reader: Relations) -> bool:
     """Does a queue of everybody (public, a tag, a group) leave the post out for this reader? One's
-    own posts it never does."""
-    if post.account == reader.account:
+    own posts it never does; those of limited accounts it has for their followers."""
+    author = post.account
+    if author == reader.account:
         return False
-    return post.account in reader.aside or any(
-        account in reader.blocks for account in post.mentioned
-    )
+    if author in reader.aside:
+        return True
+    if author in reader.everybody.limited and author not in reader.following:
+        return True
+    return any(account in reader.blocks for account in post.mentioned)

@@ -34,6 +34,10 @@ class Relation(Generic[Target]):
     def has(self, target: Target, account: int) -> bool:
         return account in self._sets.get(target, _EMPTY)
 
+    def everybody(self) -> BitMap:
+        """All accounts, of all targets."""
+        return BitMap().union(*self._sets.values())
+
     def add(self, target: Target, account: int) -> None:
         accounts = self._sets.get(target)
         if accounts is None:
@@ -107,7 +111,7 @@ class Graph:
         """0 → groups whose posts everybody may see."""
         self.hidden = Relation[int](self._journal)
         """standing (SUSPENDED, LIMITED) → accounts: what they write nobody sees, or only those who
-        follow them."""
+        follow them. Pending and closed ones stand with the suspended."""
 
     SUSPENDED: Final = 0
     LIMITED: Final = 1

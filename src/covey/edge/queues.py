@@ -194,8 +194,8 @@ def shown_notifications(
     load: Load[Post],
     posts: dict[int, Post],
 ) -> list[NotificationRow]:
-    """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, and not of
-    posts that are gone or hidden. What they are about is loaded into `posts`."""
+    """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, or who is
+    suspended, and not of posts that are gone or hidden. What they are about is loaded into `posts`."""
     missing = {row.post for row in rows if row.post} - posts.keys()
     if missing:
         posts.update(load(missing))
@@ -204,6 +204,7 @@ def shown_notifications(
         for row in rows
         if row.sender not in reader.blocks
         and row.sender not in reader.blocked_by
+        and row.sender not in reader.everybody.hidden
         and (not row.post or (row.post in posts and is_shown(posts[row.post], {}, reader)))
     ]
 
@@ -256,8 +257,9 @@ def _people(
     values: tuple[object, ...],
     own: int = 0,
 ) -> Page[tuple[int, int]]:
-    """`own`: whose list it is; in its own it sees everybody."""
+    """`own`: whose list it is; in its own it sees everybody but who is suspended."""
     aside = STRANGER.aside if reader.account == own else reader.aside
+    aside = aside | reader.everybody.hidden
     rows = fill(
         cursor,
         _pull(snapshot, cursor.ascending, select, position, values),

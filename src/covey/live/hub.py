@@ -234,21 +234,23 @@ class Hub:
             if event.kind != "post":
                 for stream in streams.get(f"notifications/{account}", ()):
                     found.setdefault(stream, "notifications")
+        shows: dict[int, bool] = {}
         for queue in event.queues:
             for stream in streams.get(queue, ()):
-                if self._shows(stream, event):
+                if stream.account not in shows:
+                    shows[stream.account] = self._shows(stream.account, event)
+                if shows[stream.account]:
                     found.setdefault(stream, queue)
         return found.items()
 
-    def _shows(self, stream: Stream, event: WireEvent) -> bool:
-        """Shared queues hold nothing of those whom a reader set aside."""
-        if not stream.account or event.kind != "post":
+    def _shows(self, account: int, event: WireEvent) -> bool:
+        """Shared queues hold nothing of those whom a reader set aside, and strangers see nothing of
+        limited accounts in them."""
+        if event.kind != "post":
             return True
         with self._snapshot() as snapshot:
             post = snapshot.post(event.subject)
-            return post is not None and not sets_aside(
-                post, self._relations(snapshot, stream.account)
-            )
+            return post is not None and not sets_aside(post, self._relations(snapshot, account))
 
     def _connected(self) -> None:
         """The engine is there again: watch what was watched, catch up what was missed."""

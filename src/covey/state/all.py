@@ -5,10 +5,13 @@ from covey.state import (
     accounts,
     follows,
     groups,
+    lists,
+    moderation,
     notifications,
     posts,
     reading,
     relations,
+    tags,
     time,
 )
 from covey.state.rules import APPLIES, CHECKS, answered, apply, check

@@ -20,6 +20,7 @@ from covey.messages import (
 from covey.state.accounts import require_account
 from covey.state.notifications import notify, withdraw
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_there
 from covey.state.state import Outcome, State
 from covey.state.texts import check_language
 
@@ -55,8 +56,7 @@ def request_of(state: State, follower: int, followed: int) -> tuple[int, int, st
 
 @check_of(Follow)
 def check_follow(state: State, actor: int, message: Follow, stamp: int) -> None:
-    require_account(state, actor)
-    require_account(state, message.account)
+    require_there(state, message.account)
     target, graph = message.account, state.graph
     if target == actor:
         raise Refused("self_follow")
@@ -179,6 +179,12 @@ def unfollow(state: State, entry: Entry, outcome: Outcome, follower: int, follow
     graph.followers.remove(followed, follower)
     graph.boost_hiders.remove(followed, follower)
     graph.watchers.remove(followed, follower)
+    state.execute(
+        "delete from list_members where account = ? and list in"
+        " (select number from lists where account = ?)",
+        (followed, follower),
+    )
+    graph.hiders.remove(followed, follower)
     _counted(state, entry.number, follower, followed, -1)
     moved(state, entry, outcome, follower)
 

@@ -268,7 +268,7 @@ class Snapshot:
         """What concerns all readers alike."""
         standing = "select number from accounts where standing != 'active' and standing"
         return Everybody(
-            self._numbers(f"{standing} in ('suspended', 'closed')"),
+            self._numbers(f"{standing} != 'limited'"),
             self._numbers(f"{standing} = 'limited'"),
             self._numbers("select number from groups where \"join\" = 'open'"),
         )

@@ -9,6 +9,7 @@ from covey.state.accounts import require_account
 from covey.state.follows import drop_request, moved, unfollow
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
+from covey.state.time import due_of, schedule
 
 
 @check_of(Block)
@@ -68,10 +69,7 @@ def apply_mute(state: State, entry: Entry, message: Mute, outcome: Outcome) -> N
         (actor, target, message.notifications, message.until, entry.number),
     )
     if message.until:
-        state.execute(
-            "insert into dues values (?, ?, 'unmute', ?, ?)",
-            (entry.number, message.until, actor, target),
-        )
+        schedule(state, entry, message.until, "unmute", actor, target)
     state.graph.muters.add(target, actor)
     moved(state, entry, outcome, actor)
 
@@ -93,3 +91,15 @@ def unmute(state: State, entry: Entry, outcome: Outcome, account: int, target: i
     state.execute("delete from mutes where account = ? and target = ?", (account, target))
     state.graph.muters.remove(target, account)
     moved(state, entry, outcome, account)
+
+
+@due_of("unmute")
+def due_unmute(
+    state: State, entry: Entry, outcome: Outcome, at: int, account: int, target: int
+) -> None:
+    """Unless it was ended or prolonged since."""
+    if state.row(
+        "select 1 from mutes where account = ? and target = ? and until = ?",
+        (account, target, at),
+    ):
+        unmute(state, entry, outcome, account, target)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from covey.keys import expiry
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import Entry, Message
+from covey.state.standing import require_active
 from covey.state.state import Outcome, State
 
 PRUNE_EVERY: Final = 512
@@ -48,7 +49,9 @@ def apply_of(kind: type[Message]) -> Callable[[A], A]:
 
 
 def check(state: State, actor: int, message: Message, stamp: int) -> None:
-    """Raises Refused when it may not be."""
+    """Raises Refused when it may not be. That the actor is there and may act is looked at here, for
+    every kind of message."""
+    require_active(state, actor)
     CHECKS[type(message)](state, actor, message, stamp)
 
 

@@ -66,7 +66,7 @@ def load_graph(graph: Graph, execute: Callable[[str], Any]) -> None:
     graph.tag_followers.load(execute("select tag, account from tag_follows order by tag"))
     graph.open_groups.load(execute("select 0, number from groups where \"join\" = 'open'"))
     standing = "number from accounts where standing != 'active' and standing"
-    graph.hidden.load(execute(f"select 0, {standing} in ('suspended', 'closed')"))
+    graph.hidden.load(execute(f"select 0, {standing} != 'limited'"))
     graph.hidden.load(execute(f"select 1, {standing} = 'limited'"))
 
 
