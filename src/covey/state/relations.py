@@ -9,7 +9,6 @@ from covey.state.accounts import require_account
 from covey.state.follows import drop_request, moved, unfollow
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
-from covey.state.time import DueRow, due_of, schedule
 from covey.state.time import due_of, schedule
 
 
@@ -104,13 +103,3 @@ def due_unmute(
         (account, target, at),
     ):
         unmute(state, entry, outcome, account, target)
-
-
-@due_of("unmute")
-def end_mute(state: State, entry: Entry, row: DueRow, outcome: Outcome) -> None:
-    """Unless it was ended or prolonged since."""
-    if state.row(
-        "select 1 from mutes where account = ? and target = ? and until = ?",
-        (row.account, row.subject, row.at),
-    ):
-        unmute(state, entry, outcome, row.account, row.subject)

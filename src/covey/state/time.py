@@ -1,8 +1,8 @@
 """Time passes as messages: what was to happen at some moment happens by a `due`, when the engine's
-clock has reached it and `check` finds that it is there.
+clock has reached it and `check` finds that it still holds.
 
-A row of `dues` has a kind; what a kind does stands where its rows are made, under `due_of`. Whether
-it still holds (the mute was prolonged, the draft taken back) is seen there too.
+A kind of due is a function, beside the messages that make it: `@due_of("unmute")`. It finds out
+itself whether what it was made for still holds.
 """
 
 from __future__ import annotations
@@ -10,38 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from msgspec import Struct
-
 from covey.errors import Refused
 from covey.messages import SERVER, Due, Entry
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 
+WhenDue = Callable[[State, Entry, Outcome, int, int, int], None]
+"""(state, entry of the due, outcome, at, account, subject); `at` is the stamp it was made for."""
+F = TypeVar("F", bound=WhenDue)
 
-class DueRow(Struct, frozen=True):
-    """Something that is to happen."""
-
-    number: int
-    """Of the message that made it: one message makes at most one."""
-    at: int
-    """Stamp (ms)."""
-    kind: str
-    account: int
-    subject: int
+DUES: Final[dict[str, WhenDue]] = {}
 
 
-Happen = Callable[[State, Entry, DueRow, Outcome], None]
-H = TypeVar("H", bound=Happen)
+def due_of(kind: str) -> Callable[[F], F]:
+    """The decorated function is what happens when a row of this kind is due."""
 
-_HAPPENINGS: Final[dict[str, Happen]] = {}
-
-
-def due_of(kind: str) -> Callable[[H], H]:
-    """The decorated function, a part of `apply`, is what happens when a row of this kind is due. The
-    row is gone already; the entry is the `due`'s, by the server."""
-
-    def register(function: H) -> H:
-        _HAPPENINGS[kind] = function
+    def register(function: F) -> F:
+        DUES[kind] = function
         return function
 
     return register
@@ -50,18 +35,10 @@ def due_of(kind: str) -> Callable[[H], H]:
 def schedule(
     state: State, entry: Entry, at: int, kind: str, account: int, subject: int = 0
 ) -> None:
-    """It is to happen at `at` (stamp, ms), once."""
+    """At `at` (stamp; now: as soon as the timer comes) what `kind` says happens. One a message."""
     state.execute(
         "insert into dues values (?, ?, ?, ?, ?)", (entry.number, at, kind, account, subject)
     )
-
-
-def due(state: State, number: int) -> DueRow | None:
-    """What message `number` made due, as long as it has not happened."""
-    row = state.row(
-        "select number, at, kind, account, subject from dues where number = ?", (number,)
-    )
-    return DueRow(*row) if row else None
 
 
 def due_numbers(state: State, stamp: int, limit: int) -> list[int]:
@@ -82,16 +59,19 @@ def next_due(state: State) -> int | None:
 def check_due(state: State, actor: int, message: Due, stamp: int) -> None:
     if actor != SERVER:
         raise Refused("forbidden", role="server")
-    row = due(state, message.number)
+    row = state.row("select at from dues where number = ?", (message.number,))
     if row is None:
         raise Refused("due_gone")
-    if row.at > stamp:
+    if row[0] > stamp:
         raise Refused("not_yet_due")
 
 
 @apply_of(Due)
 def apply_due(state: State, entry: Entry, message: Due, outcome: Outcome) -> None:
-    row = due(state, message.number)
+    row = state.row(
+        "select kind, at, account, subject from dues where number = ?", (message.number,)
+    )
+    state.execute("delete from dues where number = ?", (message.number,))
     if row is not None:
-        state.execute("delete from dues where number = ?", (message.number,))
-        _HAPPENINGS[row.kind](state, entry, row, outcome)
+        kind, at, account, subject = row
+        DUES[kind](state, entry, outcome, at, account, subject)
