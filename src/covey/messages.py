@@ -76,6 +76,11 @@ class Register(Message, frozen=True, tag="register"):
     language: str = ""
     role: Role = "member"
     app: int = 0
+    signed_up: bool = False
+    """Somebody came by themselves: it goes by the setting "registrations". Else an operator made
+    the account."""
+    invite_hash: bytes = b""
+    """SHA-256 of an invitation's code."""
 
 
 class Profile(Message, frozen=True, tag="profile"):
@@ -590,7 +595,8 @@ class Announce(Message, frozen=True, kw_only=True, tag="announce"):
 
 
 class Invite(Message, frozen=True, tag="invite"):
-    """A code with which so many may register, until some moment (0: without end)."""
+    """A code with which so many may register, until some moment (0: without end). With no uses it
+    is taken back."""
 
     code_hash: bytes
     uses: int = 1

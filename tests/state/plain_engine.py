@@ -7,12 +7,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.histories import START_MS, Submission, founding
+
 from covey.errors import Refused
 from covey.log import Log
-from covey.messages import AnyMessage, App, Boost, Entry, Post, Register, next_id
+from covey.messages import (
+    Announce,
+    AnyMessage,
+    App,
+    Boost,
+    CreateGroup,
+    CreateList,
+    Entry,
+    Post,
+    Register,
+    SetFilter,
+    next_id,
+)
 from covey.state.all import answered, apply, check
 from covey.state.state import Outcome, State
-from tests.histories import START_MS, Submission, founding
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -74,8 +87,10 @@ class PlainEngine:
 
     def _id(self, message: AnyMessage, stamp: int) -> int:
         match message:
-            case Register():
+            case Register() | CreateGroup():
                 return self.state.accounts + 1
+            case CreateList() | SetFilter() | Announce():
+                return self.state.applied + 1
             case App():
                 return self.state.apps + 1
             case Post() | Boost():

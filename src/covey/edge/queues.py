@@ -1,4 +1,5 @@
-"""All queues but home, by cursor: an account's outbox, public, a tag, a thread, notifications, and
+"""All queues but home and lists, by cursor: an account's outbox, public, a tag, a group, a
+conversation, a thread, notifications, and
 the lists of accounts around an account or a post."""
 
 from __future__ import annotations
@@ -6,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
 from covey.delivery.audience import STRANGER, Reach, Relations, sets_aside
 from covey.edge.cursor import Cursor, Page, fill, page
-from covey.edge.shown import Load, Post, is_shown, load_originals
+from covey.edge.shown import Listed, Load, Post, is_shown, load_originals
+from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 
@@ -59,32 +63,81 @@ def outbox(
     return page(cursor, rows, _id, originals)
 
 
+class Shared(Struct, frozen=True):
+    """A queue that several readers see, each its part of it: rows of `posts` where …, by post id."""
+
+    where: str
+    values: tuple[object, ...] = ()
+    id: str = "id"
+
+
+PUBLIC_QUEUE: Final = Shared(f"from posts where {PUBLIC}")
+
+
+def tag_queue(name: str) -> Shared:
+    return Shared("from tags join posts on id = post where tag = ? and now = 1", (name,), "post")
+
+
+def group_queue(reader: Relations, group: int) -> Shared:
+    """Raises Refused("not_found") unless the reader is a member or the group is open."""
+    if group not in reader.groups and group not in reader.everybody.open_groups:
+        raise Refused("not_found")
+    where = 'from group_posts join posts on id = post where "group" = ? and now = 1'
+    return Shared(where, (group,), "post")
+
+
+def conversation_queue(thread: int) -> Shared:
+    """Raises nothing: who takes no part in it sees nothing of it."""
+    where = f"from posts where thread = ? and visibility = {int(Reach.DIRECT)}"
+    return Shared(where, (thread,))
+
+
 def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
-    """What everybody posts: no boosts, no replies to others."""
-    return _shared(snapshot, reader, cursor, f"from posts where {PUBLIC}", "id", ())
+    """What everybody posts: no boosts, no replies to others. On a server that knows no others it is
+    the local queue, too."""
+    return shared(snapshot, reader, PUBLIC_QUEUE, cursor)
 
 
 def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
     """Public posts with the tag (normalised, without #), replies too."""
-    where = "from tags join posts on id = post where tag = ? and now = 1"
-    return _shared(snapshot, reader, cursor, where, "post", (name,))
+    return shared(snapshot, reader, tag_queue(name), cursor)
 
 
-def _shared(
+def group(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
+    """Posts to the group that nobody took out of it. Raises Refused("not_found") unless the reader
+    is a member or the group is open."""
+    return shared(snapshot, reader, group_queue(reader, number), cursor)
+
+
+def conversation(
+    snapshot: Snapshot, reader: Relations, thread: int, cursor: Cursor
+) -> Page[PostRow]:
+    """The direct posts of a thread (the id of its first post) that the reader wrote or is mentioned
+    in."""
+    return shared(snapshot, reader, conversation_queue(thread), cursor)
+
+
+def shared(snapshot: Snapshot, reader: Relations, queue: Shared, cursor: Cursor) -> Page[PostRow]:
+    """A page of the queue as the reader sees it."""
+    return page(cursor, read_shared(snapshot, reader, queue, cursor, POST, PostRow), _id)
+
+
+def read_shared(
     snapshot: Snapshot,
     reader: Relations,
+    queue: Shared,
     cursor: Cursor,
-    where: str,
-    position: str,
-    values: tuple[object, ...],
-) -> Page[PostRow]:
-    """A queue of everybody, without what the reader set aside."""
+    columns: str,
+    make: Callable[..., Post],
+) -> list[Post]:
+    """The rows of a page; `make` makes one of `columns`."""
+    select = f"select {columns} {queue.where}"
+    pull = _pull(snapshot, cursor.ascending, select, queue.id, queue.values)
 
-    def show(rows: Sequence[PostRow]) -> list[PostRow]:
+    def show(rows: Sequence[Post]) -> list[Post]:
         return [row for row in rows if is_shown(row, {}, reader) and not sets_aside(row, reader)]
 
-    rows = fill(cursor, _posts(snapshot, cursor, where, position, values), show, _id)
-    return page(cursor, rows, _id)
+    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
 
 
 def thread(
@@ -158,13 +211,15 @@ def notifications(
     cursor: Cursor,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
+    filtered_of: int = 0,
 ) -> Page[NotificationRow]:
-    """What the reader was told of; of some kinds only when `kinds` is given. Positions are log
-    numbers; `posts` has the posts that rows are about."""
+    """What the reader was told of; of some kinds only when `kinds` is given. What its policy
+    filtered is not among them: `filtered_of` is the sender whose request is looked into. Positions
+    are log numbers; `posts` has the posts that rows are about."""
     posts: dict[int, PostRow] = {}
     rows = fill(
         cursor,
-        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds),
+        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds, filtered_of),
         lambda rows: shown_notifications(rows, reader, snapshot.posts, posts),
         _number,
     )
@@ -177,15 +232,39 @@ def pull_notifications(
     ascending: bool = False,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
+    filtered_of: int = 0,
 ) -> Callable[[int, int, int], list[NotificationRow]]:
     where, values = "from notifications where account = ?", [reader.account, *kinds, *exclude_kinds]
     if kinds:
         where += f" and kind in ({','.join('?' * len(kinds))})"
     if exclude_kinds:
         where += f" and kind not in ({','.join('?' * len(exclude_kinds))})"
+    where += f" and filtered = {int(filtered_of != 0)}"
+    if filtered_of:
+        where += " and sender = ?"
+        values.append(filtered_of)
     columns = "account, number, kind, sender, post, stamp"
     pull = _pull(snapshot, ascending, f"select {columns} {where}", "number", tuple(values))
     return lambda *place: [NotificationRow(*row) for row in pull(*place)]
+
+
+def requests(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[tuple[int, int, int]]:
+    """Of whom notifications wait to be accepted or dismissed. Rows are (position, account, how many
+    wait); positions are the log numbers of their last ones."""
+    select = (
+        "select number, sender, (select count(*) from notifications n where n.account = r.account"
+        " and n.sender = r.sender and n.filtered = 1) from notification_requests r"
+        " where account = ? and state = 'waiting'"
+    )
+
+    def show(rows: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        hidden = reader.everybody.hidden | reader.blocks | reader.blocked_by
+        return [row for row in rows if row[2] and row[1] not in hidden]
+
+    rows = fill(
+        cursor, _pull(snapshot, cursor.ascending, select, "number", (reader.account,)), show, _first
+    )
+    return page(cursor, rows, _first)
 
 
 def shown_notifications(
@@ -296,7 +375,7 @@ def _rows(rows: list[Any]) -> list[PostRow]:
     return [PostRow(*row) for row in rows]
 
 
-def _id(row: PostRow) -> int:
+def _id(row: Listed) -> int:
     return row.id
 
 
@@ -304,5 +383,5 @@ def _number(row: NotificationRow) -> int:
     return row.number
 
 
-def _first(row: tuple[int, int]) -> int:
+def _first(row: tuple[int, ...]) -> int:
     return row[0]

@@ -22,19 +22,22 @@ from covey.errors import Fatal, Refused
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
 from covey.messages import (
+    Announce,
     AnyMessage,
     App,
     Boost,
     CreateGroup,
+    CreateList,
     Entry,
     Post,
     Register,
+    SetFilter,
     encode,
     kind_of,
     next_id,
 )
 from covey.state.all import answered, apply, check
-from covey.state.posts import FROZEN, candidate_of
+from covey.state.candidates import FROZEN, candidate_of
 from covey.state.state import Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
@@ -255,6 +258,8 @@ class Engine:
             return self.state.accounts + 1
         if kind is App:
             return self.state.apps + 1
+        if kind is CreateList or kind is SetFilter or kind is Announce:
+            return self.state.applied + 1
         return 0
 
     def _address(self, batch: _Batch) -> None:

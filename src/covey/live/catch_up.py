@@ -14,7 +14,7 @@ from covey.delivery.audience import Reach, Relations, delivered, sets_aside, vis
 from covey.limits import CHANGES_MS
 from covey.state.home import ids_above
 from covey.state.merge import END
-from covey.state.posts import FROZEN, FROZEN_COLUMNS, candidate_of
+from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of
 from covey.state.queries import PUBLIC, Snapshot
 
 
@@ -77,7 +77,8 @@ def _shared_after(
 def notifications_after(snapshot: Snapshot, account: int, number: int, limit: int) -> list[int]:
     """Numbers of the account's notifications."""
     rows = snapshot.rows(
-        "select number from notifications where account = ? and number > ? order by number limit ?",
+        "select number from notifications where account = ? and filtered = 0 and number > ?"
+        " order by number limit ?",
         (account, number, limit),
     )
     return [row[0] for row in rows]

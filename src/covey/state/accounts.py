@@ -21,7 +21,9 @@ from covey.limits import (
     TAGS_PER_POST,
 )
 from covey.messages import SERVER, Entry, Password, Profile, Register, SetRole
+from covey.state.place import check_registration, is_pending, use_invite
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_role, stand
 from covey.state.state import Outcome, State
 from covey.state.texts import check_facets, check_language, check_text, encode_facets
 
@@ -115,13 +117,6 @@ def require_account(state: State, number: int) -> None:
         raise Refused("not_found")
 
 
-def require_role(state: State, actor: int, role: str) -> None:
-    """The server may all. Raises Refused("forbidden")."""
-    row = state.row("select role from accounts where number = ?", (actor,))
-    if actor != SERVER and (row is None or row[0] != role):
-        raise Refused("forbidden", role=role)
-
-
 def check_name(name: str) -> None:
     """Whether it could be a name at all. Raises Refused("name_malformed" or "name_reserved")."""
     if not _NAME.fullmatch(name):
@@ -158,12 +153,15 @@ def check_register(state: State, actor: int, message: Register, stamp: int) -> N
             raise Refused("email_taken")
     check_text("The display name", message.display_name, DISPLAY_NAME_CHARACTERS, lines=False)
     check_language(message.language)
+    check_registration(state, message, stamp)
     if state.accounts + 1 >= ACCOUNTS_MAX:
         raise Refused("registrations_closed")
 
 
 @apply_of(Register)
 def apply_register(state: State, entry: Entry, message: Register, outcome: Outcome) -> None:
+    pending = is_pending(state, message)
+    use_invite(state, message)
     state.accounts = entry.id
     state.execute(
         "insert into accounts (number, name, name_key, look_key, display_name, email,"
@@ -174,6 +172,8 @@ def apply_register(state: State, entry: Entry, message: Register, outcome: Outco
             message.language, entry.stamp, entry.number,
         ),
     )  # fmt: skip
+    if pending:
+        stand(state, entry, outcome, entry.id, "pending")
 
 
 @check_of(Profile)

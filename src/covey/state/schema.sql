@@ -126,6 +126,7 @@ create index posts_by_account on posts (account, id);
 create index posts_public on posts (id)
     where visibility = 0 and boost_of = 0 and deleted = 0
     and (reply_to = 0 or reply_account = account);
+create index posts_by_thread on posts (thread, id) where visibility = 3; -- conversations
 create index posts_by_parent on posts (reply_to, id) where reply_to != 0;
 create unique index boosts on posts (boost_of, account) where boost_of != 0 and deleted = 0;
 create table mentions (                 -- direct posts are read from here, and who was mentioned
@@ -172,7 +173,9 @@ create table muted_threads (
 create table notifications (            -- at most one per account and number
     account integer not null, number integer not null, kind text not null,
     sender integer not null, post integer not null, stamp integer not null,
+    filtered integer not null default 0, -- 1: waits in the sender's request
     primary key (account, number)) strict, without rowid;
+create index notifications_filtered on notifications (account, sender, number) where filtered = 1;
 create table positions (
     account integer not null, queue text not null, position integer not null,
     version integer not null, stamp integer not null,
@@ -189,6 +192,8 @@ create table notification_requests (    -- of whom notifications are filtered; o
     account integer not null, sender integer not null, state text not null, -- waiting, accepted, dismissed
     number integer not null,            -- the last notification
     primary key (account, sender)) strict, without rowid;
+create index notification_requests_waiting on notification_requests (account, number)
+    where state = 'waiting';
 create table conversations (            -- direct posts: one row an account and thread
     account integer not null, thread integer not null, last_post integer not null,
     primary key (account, thread)) strict, without rowid;

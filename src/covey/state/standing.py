@@ -54,6 +54,13 @@ def require_there(state: State, account: int) -> None:
         raise Refused("not_found")
 
 
+def require_role(state: State, actor: int, role: str) -> None:
+    """The server may all. Raises Refused("forbidden")."""
+    row = state.row("select role from accounts where number = ?", (actor,))
+    if actor != SERVER and (row is None or row[0] != role):
+        raise Refused("forbidden", role=role)
+
+
 def stand(state: State, entry: Entry, outcome: Outcome, account: int, standing: Standing) -> None:
     """From now on it stands so. What it wrote is, or is no more, delivered: the floors of all who
     may have it at home move."""
