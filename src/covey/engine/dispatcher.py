@@ -238,6 +238,7 @@ class Dispatcher:
             len(self._inbox),
             used.ru_utime + used.ru_stime,
             (os.getpid(), self._arena_fd),
+            self.engine.arena.kernel,
         )
 
 

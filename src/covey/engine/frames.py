@@ -108,7 +108,8 @@ class Wake(Frame, frozen=True, tag=20):
 
 
 class Facts(Frame, frozen=True, tag=21):
-    """`arena` is (process id, file descriptor): /proc/PID/fd/FD, for the same user."""
+    """`arena` is (process id, file descriptor): /proc/PID/fd/FD, for the same user. `kernel` writes
+    it: "numpy" or "numba"."""
 
     request: int
     applied: int
@@ -117,6 +118,7 @@ class Facts(Frame, frozen=True, tag=21):
     inbox: int
     cpu_seconds: float
     arena: tuple[int, int]
+    kernel: str
 
 
 class Counted(Frame, frozen=True, tag=23):
