@@ -24,11 +24,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from pyroaring import BitMap
 
 from covey.delivery.graph import Graph
-from covey.messages import Visibility
+from covey.messages import RepliesPolicy, Visibility
 
 
 class Reach(IntEnum):
@@ -208,6 +208,35 @@ def _follows(post: Candidate, reader: Relations) -> bool:
         return author not in reader.hides_boosts
     parent = post.reply_account
     return not post.reply_to or parent in (author, reader.account) or parent in reader.following
+
+
+class Listing(Struct, frozen=True):
+    """One of a reader's lists."""
+
+    members: BitMap
+    replies: RepliesPolicy
+    """Answers to others stand in it where the reader follows them too, only where they are in the
+    list too, or nowhere."""
+    reader: Relations
+    """The reader as if it had no exclusive lists."""
+
+
+def listing(reader: Relations, members: BitMap, replies: RepliesPolicy) -> Listing:
+    return Listing(members, replies, structs.replace(reader, exclusive=BitMap()))
+
+
+def listed(post: Candidate, list_: Listing) -> bool:
+    """Does the post stand in the list? It does where its author is a member and, were there no
+    exclusive lists, it would stand in the reader's home; but for answers that the list leaves out.
+    """
+    author, reader = post.account, list_.reader
+    if author not in list_.members or not delivered(post, reader):
+        return False
+    if not post.reply_to or post.reply_account in (author, reader.account):
+        return True
+    if list_.replies == "followed":
+        return post.reply_account in reader.following
+    return list_.replies == "list" and post.reply_account in list_.members
 
 
 def visible(post: Seen, reader: Relations) -> bool:

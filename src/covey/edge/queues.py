@@ -1,6 +1,5 @@
 """All queues but home and lists, by cursor: an account's outbox, public, a tag, a group, a
-conversation, a thread, notifications, and
-the lists of accounts around an account or a post."""
+conversation, a thread, notifications, and the accounts around an account or a post."""
 
 from __future__ import annotations
 
@@ -64,7 +63,7 @@ def outbox(
 
 
 class Shared(Struct, frozen=True):
-    """A queue that several readers see, each its part of it: rows of `posts` where …, by post id."""
+    """A queue that several readers see, each its part of it: posts `where`, in order of `id`."""
 
     where: str
     values: tuple[object, ...] = ()

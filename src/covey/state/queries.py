@@ -18,9 +18,16 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.database import check_marks, open_database
-from covey.delivery.audience import STRANGER, Candidate, Everybody, Relations
-from covey.messages import Field
-from covey.state.posts import FROZEN, candidate_of, numbers_of
+from covey.delivery.audience import (
+    STRANGER,
+    Candidate,
+    Everybody,
+    Listing,
+    Relations,
+    listing,
+)
+from covey.messages import Field, RepliesPolicy
+from covey.state.candidates import FROZEN, candidate_of, numbers_of
 from covey.state.state import APPLICATION_ID, VERSION
 from covey.state.texts import Facets, decode_facets
 
@@ -130,6 +137,15 @@ class PostGist(Struct, frozen=True):
         return numbers_of(self.groups_column)
 
 
+class ListRow(Struct, frozen=True):
+    number: int
+    account: int
+    """Whose it is."""
+    title: str
+    replies: RepliesPolicy
+    exclusive: int
+
+
 class NotificationRow(Struct, frozen=True):
     account: int
     number: int
@@ -163,7 +179,9 @@ PUBLIC: Final = (
     "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
 )
 """What stands in the public queue, in the words of its index."""
-_GIST: Final = "id, account, visibility, boost_of, mentioned, groups, deleted, stamp"
+GIST: Final = "id, account, visibility, boost_of, mentioned, groups, deleted, stamp"
+"""The columns of a PostGist, in its order."""
+_LIST: Final = "select number, account, title, replies, exclusive from lists"
 _AMONG: Final = "in carray(?)"
 
 
@@ -209,7 +227,7 @@ class Snapshot:
 
     def gists(self, ids: Collection[int]) -> dict[int, PostGist]:
         """Those there are, tombstones too."""
-        rows = self.among(f"select {_GIST} from posts where id {_AMONG}", ids)
+        rows = self.among(f"select {GIST} from posts where id {_AMONG}", ids)
         return {row[0]: PostGist(*row) for row in rows}
 
     def boosted(self, ids: Collection[int]) -> dict[int, int]:
@@ -223,6 +241,25 @@ class Snapshot:
     def among(self, sql: str, values: Collection[int]) -> list[Any]:
         """All rows of `sql`, whose one parameter is `carray(?)` over `values`."""
         return self.rows(sql, (numbers(values),)) if values else []
+
+    def list_of(self, account: int, number: int) -> ListRow | None:
+        """The account's list, or None where it has none of this number."""
+        row = self.row(f"{_LIST} where number = ? and account = ?", (number, account))
+        return ListRow(*row) if row else None
+
+    def lists(self, account: int) -> list[ListRow]:
+        """The account's, oldest first."""
+        rows = self.rows(f"{_LIST} where account = ? order by number", (account,))
+        return [ListRow(*row) for row in rows]
+
+    def listing(self, reader: Relations, number: int) -> Listing | None:
+        """One of the reader's lists, as `audience.listed` asks it; None where it has none of this
+        number."""
+        row = self.list_of(reader.account, number)
+        if row is None:
+            return None
+        members = self._numbers("select account from list_members where list = ?", number)
+        return listing(reader, members, row.replies)
 
     def position(self, account: int, queue: str) -> PositionRow | None:
         """None: nothing of it was ever read."""
