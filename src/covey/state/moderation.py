@@ -96,10 +96,16 @@ def apply_approve(state: State, entry: Entry, message: ApproveAccount, outcome: 
 
 
 def end_access(state: State, entry: Entry, outcome: Outcome, account: int) -> None:
-    """Its sessions and tokens end, and the codes for new ones; of very many the rest in a moment,
-    and until then they are good for nothing: whoever is suspended or closed can't act."""
+    """Its sessions and tokens end; of very many the rest in a moment."""
+    if not cut_access(state, entry, outcome, account):
+        schedule(state, entry, entry.stamp, "end_access", account)
+
+
+def cut_access(state: State, entry: Entry, outcome: Outcome, account: int) -> bool:
+    """Sessions and tokens end, and the codes for new ones. → whether that was all. Until the rest is
+    gone it is good for nothing but reading: whoever is suspended or closed can't act."""
     outcome.access = entry.number
-    left = ROWS_PER_MESSAGE
+    left = ROWS_PER_MESSAGE // 2
     for table, key in (
         ("sessions", "session_hash"),
         ("tokens", "token_hash"),
@@ -111,8 +117,7 @@ def end_access(state: State, entry: Entry, outcome: Outcome, account: int) -> No
             (account, left),
         )
         left -= state.connection.changes()
-    if not left:
-        schedule(state, entry, entry.stamp, "end_access", account)
+    return left > 0
 
 
 @due_of("end_access")

@@ -13,7 +13,7 @@ from covey.limits import (
     RULE_CHARACTERS,
     RULES,
 )
-from covey.messages import Announce, Entry, Invite, Register, Setting, SetRules
+from covey.messages import Announce, Entry, Invite, Register, SetRules, Setting
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import is_away, require_role
 from covey.state.state import Outcome, State
