@@ -64,6 +64,7 @@ class Orders(Struct, frozen=True):
 def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
     end_with(orders.lifeline_fd)
+    os.umask(0o077)  # whatever the umask of who started us: the folder's files are its owner's
     set_up_logging(orders.log_level)
     # Ctrl-C at a terminal reaches the supervisor; it tells us by SIGTERM, in its order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
