@@ -15,17 +15,23 @@ from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
+    AddToList,
     AnyMessage,
     App,
     Block,
     Boost,
+    ChangeList,
     CloseSession,
+    CreateList,
     Delete,
+    DeleteList,
     Dismiss,
     Due,
     Favourite,
+    FeatureTag,
     Field,
     Follow,
+    FollowTag,
     Grant,
     Mention,
     Mute,
@@ -35,6 +41,8 @@ from covey.messages import (
     Profile,
     Read,
     Register,
+    RemoveFromList,
+    RepliesPolicy,
     RevokeToken,
     SetRole,
     Tag,
@@ -42,7 +50,9 @@ from covey.messages import (
     Unblock,
     Unboost,
     Unfavourite,
+    UnfeatureTag,
     Unfollow,
+    UnfollowTag,
     Unmute,
     Visibility,
 )
@@ -52,6 +62,8 @@ START_MS = 1_767_225_600_000
 
 NAMES = ["ann", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"]
 VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct"]
+TAGS = ["birds", "trees"]
+REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
 LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
 
@@ -75,17 +87,21 @@ READING = {
     "post": 16, "burst": 2, "delete": 4, "boost": 6, "unboost": 2, "favourite": 2, "unfavourite": 1,
     "follow": 10, "unfollow": 4, "block": 2, "unblock": 2, "mute": 3, "unmute": 2,
     "read": 2, "dismiss": 1, "due": 1, "wait": 3, "register": 1,
+    "follow_tag": 3, "unfollow_tag": 1, "create_list": 2, "change_list": 1, "delete_list": 1,
+    "add_to_list": 3, "remove_from_list": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 
 EVERYTHING = {
     **READING, "profile": 2, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
     "revoke_token": 1, "open_session": 2, "close_session": 1,
+    "feature_tag": 1, "unfeature_tag": 1,
 }  # fmt: skip
 
 RELATIONS = {
     "follow": 8, "unfollow": 3, "block": 2, "unblock": 2, "mute": 4, "unmute": 2, "due": 1,
-    "wait": 1,
+    "wait": 1, "follow_tag": 2, "unfollow_tag": 1, "create_list": 1, "change_list": 1,
+    "delete_list": 1, "add_to_list": 2, "remove_from_list": 1,
 }  # fmt: skip
 """Batches that move floors and publish nothing."""
 
@@ -185,6 +201,34 @@ class Teller:
         own = [row.id for row in self.oracle.posts if row.author == actor and not row.deleted]
         return own[-1 - choice % len(own)] if own else self._post(choice)
 
+    def _list(self, actor: int, step: Step) -> int:
+        """One of the actor's lists; now and then anybody's, or none."""
+        lists = self.oracle.lists
+        own = [number for number, one in lists.items() if one.owner == actor]
+        found = own if own and step.how % 8 else list(lists)
+        return found[step.what // 2 % len(found)] if found else 12345
+
+    def _queue(self, actor: int, step: Step) -> str:
+        """The name of a queue, mostly of one that the actor has."""
+        what, how = step.what, step.how
+        match how % 12:
+            case 0 | 1 | 2:
+                return "notifications"
+            case 3:
+                return f"tag/{TAGS[what % 2]}" if how < 60 else "tag/No tag"
+            case 4 | 5:
+                return f"list/{self._list(actor, step)}"
+            case 6:
+                groups = list(self.oracle.groups)
+                return f"group/{groups[what % len(groups)] if groups else what}"
+            case 7:
+                said = [row for row in self.oracle.posts if row.visibility == "direct"]
+                thread = self.oracle.thread_of(said[what % len(said)]) if said else 0
+                return f"conversation/{thread}"
+            case 8:
+                return "elsewhere"
+        return "home"
+
     def _post_message(self, step: Step) -> Post:
         what, how = step.what, step.how
         if how == 62:
@@ -200,6 +244,9 @@ class Teller:
         if what % 5 == 1:
             tags.append(Tag(len(text) + 1, len(text) + 7, "birds"))
             text += " #Birds"
+        if what % 7 == 3:
+            tags.append(Tag(len(text) + 1, len(text) + 7, "trees"))
+            text += " #trees"
         return Post(
             text=text,
             visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3)[how % 8]],
@@ -287,9 +334,37 @@ class Teller:
                 own = [post for post, account in oracle.favourites if account == actor]
                 return Unfavourite(post=own[what % len(own)] if own else self._post(what))
             case "read":
-                queue = ("home", "notifications", "elsewhere")[(0, 0, 0, 1, 1, 1, 1, 2)[how % 8]]
-                position = self._post(what) if queue == "home" else what
+                queue = self._queue(actor, step)
+                position = what if queue == "notifications" else self._post(what)
                 return Read(queue=queue, position=position if how != 63 else -1)
+            case "follow_tag":
+                return FollowTag(name=TAGS[what % 2] if how != 63 else "No tag")
+            case "unfollow_tag":
+                return UnfollowTag(name=TAGS[what % 2])
+            case "feature_tag":
+                return FeatureTag(name=TAGS[what % 2])
+            case "unfeature_tag":
+                return UnfeatureTag(name=TAGS[what % 2])
+            case "create_list":
+                title = f"list {self.told}" if how != 63 else ""
+                return CreateList(title=title, replies=REPLIES[how % 3], exclusive=what % 2 == 0)
+            case "change_list":
+                replies, exclusive = REPLIES[how % 3], what % 2 == 0
+                number = self._list(actor, step)
+                return ChangeList(list=number, title="list", replies=replies, exclusive=exclusive)
+            case "delete_list":
+                return DeleteList(list=self._list(actor, step))
+            case "add_to_list":
+                followed = [b for a, b in oracle.follows if a == actor] or [self._account(whom)]
+                accounts = {followed[whom % len(followed)], followed[how % len(followed)]}
+                if how % 8 == 0:
+                    accounts.add(self._account(whom))
+                return AddToList(list=self._list(actor, step), accounts=tuple(accounts))
+            case "remove_from_list":
+                number = self._list(actor, step)
+                members = list(oracle.lists[number].members) if number in oracle.lists else []
+                account = members[whom % len(members)] if members else self._account(whom)
+                return RemoveFromList(list=number, accounts=(account,))
             case "dismiss":
                 own = [t.number for t in oracle.told if t.account == actor]
                 return Dismiss(number=own[what % len(own)] if own and how % 8 else how % 2 * what)

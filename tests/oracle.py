@@ -16,16 +16,22 @@ from typing import NamedTuple
 from covey import limits
 from covey.messages import (
     SERVER,
+    AddToList,
     AnyMessage,
     App,
     Block,
     Boost,
+    ChangeList,
     CloseSession,
+    CreateList,
     Delete,
+    DeleteList,
     Dismiss,
     Due,
     Favourite,
+    FeatureTag,
     Follow,
+    FollowTag,
     Grant,
     Mute,
     OpenSession,
@@ -34,13 +40,16 @@ from covey.messages import (
     Profile,
     Read,
     Register,
+    RemoveFromList,
     RevokeToken,
     SetRole,
     Token,
     Unblock,
     Unboost,
     Unfavourite,
+    UnfeatureTag,
     Unfollow,
+    UnfollowTag,
     Unmute,
 )
 
@@ -208,6 +217,8 @@ class Oracle:
             id_ = len(self.accounts) + 1
         elif isinstance(message, App):
             id_ = len(self.apps) + 1
+        elif isinstance(message, CreateList):
+            id_ = self.number
         elif isinstance(message, Post | Boost):
             id_ = self.last_id = max(stamp * 65536, self.last_id + 1)
         self.apply(actor, message, id_)
@@ -231,6 +242,8 @@ class Oracle:
     # --- what is allowed ----------------------------------------------------------------------
 
     def check(self, actor: int, message: AnyMessage, stamp: int) -> None:
+        if actor != SERVER:
+            self._account(actor)
         match message:
             case Register():
                 self._only_the_server(actor)
@@ -238,8 +251,6 @@ class Oracle:
                     raise No("name_taken")
                 if message.email and message.email in [a.email for a in self.accounts.values()]:
                     raise No("email_taken")
-            case Profile():
-                self._account(actor)
             case Password(account=account):
                 self._account(account)
                 if actor not in (SERVER, account):
@@ -253,7 +264,6 @@ class Oracle:
             case App():
                 self._only_the_server(actor)
             case Grant():
-                self._account(actor)
                 if message.app not in self.apps:
                     raise No("app_unknown")
                 if message.redirect_uri not in self.apps[message.app].redirect_uris:
@@ -275,14 +285,12 @@ class Oracle:
                 if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_]):
                     raise No("not_found")
             case OpenSession(session_hash=hash_):
-                self._account(actor)
                 if hash_ in self.sessions:
                     raise No("already_done")
             case CloseSession(session_hash=hash_):
                 if self.sessions.get(hash_) != actor:
                     raise No("not_found")
             case Follow(account=target):
-                self._account(actor)
                 self._account(target)
                 if target == actor:
                     raise No("self_follow")
@@ -298,7 +306,6 @@ class Oracle:
                 if (actor, target) not in self.follows:
                     raise No("already_done")
             case Block(account=target):
-                self._account(actor)
                 self._account(target)
                 if target == actor:
                     raise No("self_block")
@@ -309,7 +316,6 @@ class Oracle:
                 if (actor, target) not in self.blocks:
                     raise No("already_done")
             case Mute(account=target, until=until):
-                self._account(actor)
                 self._account(target)
                 if target == actor:
                     raise No("self_mute")
@@ -320,7 +326,6 @@ class Oracle:
                 if (actor, target) not in self.mutes:
                     raise No("already_done")
             case Post(text=text, reply_to=parent):
-                self._account(actor)
                 if not text.strip():
                     raise No("text_empty")
                 if len(text) > limits.POST_CHARACTERS:  # histories have no links
@@ -332,7 +337,6 @@ class Oracle:
                 if row is None or row.deleted or row.author != actor:
                     raise No("not_yours")
             case Boost(post=id_):
-                self._account(actor)
                 row = self._standing(id_, actor)
                 own = row.author == actor
                 if row.visibility == "direct" or (row.visibility == "followers" and not own):
@@ -345,7 +349,6 @@ class Oracle:
                 if not self.boost_by(actor, id_):
                     raise No("already_done")
             case Favourite(post=id_):
-                self._account(actor)
                 self._standing(id_, actor)
                 if (id_, actor) in self.favourites:
                     raise No("already_done")
@@ -353,11 +356,50 @@ class Oracle:
                 if (id_, actor) not in self.favourites:
                     raise No("already_done")
             case Read(queue=queue, position=position):
-                self._account(actor)
-                if queue not in ("home", "notifications"):
+                if queue.startswith("tag/") and not self.is_tag(queue[4:]):
+                    raise No("tag_malformed")
+                if not self.has_queue(actor, queue):
                     raise No("queue_unknown")
                 if position < 0:
                     raise No("position_negative")
+            case FollowTag(name=name) | FeatureTag(name=name):
+                if not self.is_tag(name):
+                    raise No("tag_malformed")
+                follow = isinstance(message, FollowTag)
+                if (actor, name) in (self.followed_tags if follow else self.featured_tags):
+                    raise No("already_done")
+                if not follow and len([1 for a, _ in self.featured_tags if a == actor]) >= 10:
+                    raise No("tags_featured_many")
+            case UnfollowTag(name=name):
+                if (actor, name) not in self.followed_tags:
+                    raise No("already_done")
+            case UnfeatureTag(name=name):
+                if (actor, name) not in self.featured_tags:
+                    raise No("already_done")
+            case CreateList(title=title):
+                if not title:
+                    raise No("parameter_missing")
+            case ChangeList(title=title, replies=replies, exclusive=exclusive):
+                found = self._list(actor, message.list)
+                if not title:
+                    raise No("parameter_missing")
+                if (found.title, found.replies, found.exclusive) == (title, replies, exclusive):
+                    raise No("already_done")
+            case DeleteList():
+                self._list(actor, message.list)
+            case AddToList(accounts=accounts):
+                members = self._list(actor, message.list).members
+                if not [account for account in accounts if account not in members]:
+                    raise No("already_done")
+                for account in sorted(accounts):
+                    if account not in members:
+                        self._account(account)
+                        if account != actor and (actor, account) not in self.follows:
+                            raise No("list_not_followed")
+            case RemoveFromList(accounts=accounts):
+                members = self._list(actor, message.list).members
+                if not [account for account in accounts if account in members]:
+                    raise No("already_done")
             case Dismiss(number=number):
                 if number and not [t for t in self.told if t[:2] == (actor, number)]:
                     raise No("not_found")
@@ -375,6 +417,43 @@ class Oracle:
     def _account(self, number: int) -> None:
         if number not in self.accounts:
             raise No("not_found")
+
+    def _list(self, actor: int, number: int) -> List:
+        if number not in self.lists or self.lists[number].owner != actor:
+            raise No("not_found")
+        return self.lists[number]
+
+    @staticmethod
+    def is_tag(name: str) -> bool:
+        """As a tag is written in lower case, without its sign."""
+        return name != "" and name == name.lower() and not [c for c in name if c in " #/"]
+
+    def has_queue(self, account: int, queue: str) -> bool:
+        kind, _, which = queue.partition("/")
+        if kind in ("list", "group", "conversation"):
+            if not which.isdigit() or which.startswith("0"):
+                return False
+        match kind:
+            case "home" | "notifications":
+                return which == ""
+            case "tag":
+                return True
+            case "list":
+                return int(which) in self.lists and self.lists[int(which)].owner == account
+            case "group":
+                return self.is_member(int(which), account)
+            case "conversation":
+                said = [row for row in self.posts if row.visibility == "direct"]
+                return bool(
+                    [
+                        row
+                        for row in said
+                        if self.thread_of(row) == int(which)
+                        # of a deleted one only its author remembers
+                        if row.author == account or (account in row.mentioned and not row.deleted)
+                    ]
+                )
+        return False
 
     def _standing(self, id_: int, reader: int) -> Row:
         row = self.row(id_)
@@ -467,6 +546,29 @@ class Oracle:
             case Read(queue=queue, position=position):
                 self.positions[actor, queue] = position
                 self.events.append(Event(number, "read", 0, frozenset([actor])))
+            case FollowTag(name=name):
+                self.followed_tags[actor, name] = number
+            case UnfollowTag(name=name):
+                del self.followed_tags[actor, name]
+            case FeatureTag(name=name):
+                self.featured_tags[actor, name] = number
+            case UnfeatureTag(name=name):
+                del self.featured_tags[actor, name]
+            case CreateList():
+                self.lists[id_] = List(actor, message.title, message.replies, message.exclusive)
+            case ChangeList():
+                changed = self.lists[message.list]
+                changed.title, changed.replies = message.title, message.replies
+                changed.exclusive = message.exclusive
+            case DeleteList():
+                del self.lists[message.list]
+                self.positions.pop((actor, f"list/{message.list}"), None)
+            case AddToList(accounts=accounts):
+                for account in accounts:
+                    self.lists[message.list].members.setdefault(account, number)
+            case RemoveFromList(accounts=accounts):
+                for account in accounts:
+                    self.lists[message.list].members.pop(account, None)
             case Dismiss(number=which):
                 self.told = [
                     t for t in self.told if t.account != actor or which not in (0, t.number)
@@ -475,6 +577,10 @@ class Oracle:
     def _unfollow(self, follower: int, followed: int) -> None:
         if (follower, followed) in self.follows:
             self._take_back(self.follows.pop((follower, followed)).number)
+            # a list is of accounts that one follows
+            for one in self.lists.values():
+                if one.owner == follower:
+                    one.members.pop(followed, None)
 
     def _post(self, actor: int, message: Post, id_: int) -> None:
         names = {account.name.lower(): number for number, account in self.accounts.items()}
@@ -540,6 +646,14 @@ class Oracle:
             if row.id == id_:
                 return row
         return None
+
+    def thread_of(self, row: Row) -> int:
+        """The id of the post that began the thread."""
+        while row.reply_to:
+            parent = self.row(row.reply_to)
+            assert parent is not None
+            row = parent
+        return row.id
 
     def boost_by(self, actor: int, original: int) -> int:
         """The id of the actor's standing boost of the post, or 0."""
@@ -645,7 +759,47 @@ class Oracle:
 
     def home(self, reader: int) -> list[int]:
         """Ids of what a reader is shown, newest first, to the very first post."""
-        candidates = self.candidates(reader)
+        return self._folded(self.candidates(reader), reader)
+
+    def list_queue(self, number: int) -> list[int]:
+        """Of a list, as its owner is shown it."""
+        one = self.lists[number]
+        rows = [row for row in reversed(self.posts) if self.is_listed(row, one)]
+        return self._folded(rows, one.owner)
+
+    def is_listed(self, row: Row, one: List) -> bool:
+        """Posts of the members that would stand in the owner's home if there were no exclusive
+        lists; replies to others by the list's policy."""
+        owner, parent = one.owner, row.parent_author
+        if row.author not in one.members or not self.is_candidate(row, owner, but_for_lists=True):
+            return False
+        if not row.reply_to or parent in (row.author, owner):
+            return True
+        if one.replies == "followed":
+            return (owner, parent) in self.follows
+        return one.replies == "list" and parent in one.members
+
+    def group_queue(self, group: int, reader: int) -> list[int] | None:
+        """Newest first; None: the reader may not read it."""
+        if self.groups.get(group) != "open" and not self.is_member(group, reader):
+            return None
+        return [
+            row.id
+            for row in reversed(self.posts)
+            if group in row.groups and group not in row.taken_out_of and self._shared(row, reader)
+        ]
+
+    def conversation(self, thread: int, reader: int) -> list[int]:
+        """The direct posts of a thread that the reader may see."""
+        return [
+            row.id
+            for row in reversed(self.posts)
+            if row.visibility == "direct" and self.thread_of(row) == thread
+            if self._shared(row, reader)
+        ]
+
+    def _folded(self, candidates: list[Row], reader: int) -> list[int]:
+        """Without what is gone or hidden, and without boosts of what stands near by."""
         shown = []
         for place, row in enumerate(candidates):
             if row.deleted or not self.visible(row, reader):
@@ -676,6 +830,24 @@ class Oracle:
             for row in reversed(self.posts)
             if name in row.tags and row.visibility == "public" and self._shared(row, reader)
         ]
+
+    def queue(self, name: str, reader: int) -> list[int] | None:
+        """Positions of any queue of the reader's, newest first; None: it has no such queue."""
+        kind, _, which = name.partition("/")
+        match kind:
+            case "home":
+                return self.home(reader)
+            case "notifications":
+                return [told.number for told in self.notifications(reader)]
+            case "tag":
+                return self.tag(which, reader)
+            case "group":
+                return self.group_queue(int(which), reader)
+            case "conversation":
+                return self.conversation(int(which), reader)
+        number = int(which)
+        found = number in self.lists and self.lists[number].owner == reader
+        return self.list_queue(number) if found else None
 
     def _shared(self, row: Row, reader: int) -> bool:
         if row.deleted or not self.visible(row, reader) or self.sets_aside(reader, row.author):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from tests.histories import LANGUAGES
+from tests.histories import LANGUAGES, TAGS
 from tests.oracle import Oracle, Told
 
 from covey.state.queries import StateReader
@@ -60,7 +60,28 @@ def compare(state: State, oracle: Oracle) -> None:
         if row.visibility == "public"
     }
     assert set(rows("select tag, post, now from tags where first = 1")) == tags
+    assert {
+        (account, tag): number for account, tag, number in rows("select * from tag_follows")
+    } == oracle.followed_tags
+    assert {
+        (account, tag): number for account, tag, number in rows("select * from tag_features")
+    } == oracle.featured_tags
+    assert {
+        number: (owner, title, replies, bool(exclusive))
+        for number, owner, title, replies, exclusive in rows("select * from lists")
+    } == {n: (one.owner, one.title, one.replies, one.exclusive) for n, one in oracle.lists.items()}
+    assert {
+        (list_, account): number for list_, account, number in rows("select * from list_members")
+    } == {
+        (list_, account): number
+        for list_, one in oracle.lists.items()
+        for account, number in one.members.items()
+    }
     graph = state.graph
+    for account in oracle.accounts:
+        for tag in TAGS:
+            followed = (account, tag) in oracle.followed_tags
+            assert graph.tag_followers.has(tag, account) == followed
     for a, b in itertools.product(oracle.accounts, repeat=2):
         follow = oracle.follows.get((a, b))
         assert graph.followers.has(b, a) == (follow is not None)
@@ -69,6 +90,8 @@ def compare(state: State, oracle: Oracle) -> None:
         chosen = set(follow.languages) if follow else set()
         assert graph.choosers.has(b, a) == bool(chosen)
         assert {lang for lang in LANGUAGES if graph.takers.has((b, lang), a)} == chosen
+        hidden = [one for one in oracle.lists.values() if one.owner == a and one.exclusive]
+        assert graph.hiders.has(b, a) == bool([one for one in hidden if b in one.members])
         assert graph.blocks.has(a, b) == graph.blockers.has(b, a) == ((a, b) in oracle.blocks)
         assert graph.muters.has(b, a) == ((a, b) in oracle.mutes)
 

@@ -20,9 +20,9 @@ from covey.messages import (
     Entry,
     RemoveFromList,
 )
-from covey.state.accounts import require_account
 from covey.state.follows import moved
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_there
 from covey.state.state import Outcome, State
 from covey.state.texts import check_text
 
@@ -56,7 +56,6 @@ def _members(state: State, number: int) -> list[int]:
 
 @check_of(CreateList)
 def check_create_list(state: State, actor: int, message: CreateList, stamp: int) -> None:
-    require_account(state, actor)
     _check_title(message.title)
     lists = state.count("select count(*) from lists where account = ?", (actor,))
     if lists >= LISTS_PER_ACCOUNT:
@@ -118,7 +117,7 @@ def check_add_to_list(state: State, actor: int, message: AddToList, stamp: int) 
     if len(members) + len(new) > ACCOUNTS_PER_LIST:
         raise Refused("list_accounts_many", limit=ACCOUNTS_PER_LIST)
     for account in sorted(new):
-        require_account(state, account)
+        require_there(state, account)
         if account != actor and not state.graph.followers.has(account, actor):
             raise Refused("list_not_followed")
 

@@ -13,7 +13,6 @@ from covey.delivery.audience import Reach
 from covey.errors import Refused
 from covey.limits import POSITIONS_PER_ACCOUNT
 from covey.messages import Entry, Read
-from covey.state.accounts import require_account
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.tags import check_tag
@@ -38,7 +37,6 @@ def queue_parts(queue: str) -> tuple[str, int, str]:
 
 @check_of(Read)
 def check_read(state: State, actor: int, message: Read, stamp: int) -> None:
-    require_account(state, actor)
     kind, number, _ = queue_parts(message.queue)
     if not _has(state, actor, kind, number):
         raise Refused("queue_unknown", queue=message.queue)

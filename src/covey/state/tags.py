@@ -12,7 +12,6 @@ from typing import Final
 from covey.errors import Refused
 from covey.limits import FEATURED_TAGS, FOLLOWED_TAGS, TAG_CHARACTERS
 from covey.messages import Entry, FeatureTag, FollowTag, UnfeatureTag, UnfollowTag
-from covey.state.accounts import require_account
 from covey.state.follows import moved
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
@@ -45,7 +44,6 @@ def _check_room(state: State, table: str, account: int, limit: int) -> None:
 
 @check_of(FollowTag)
 def check_follow_tag(state: State, actor: int, message: FollowTag, stamp: int) -> None:
-    require_account(state, actor)
     check_tag(message.name)
     if state.graph.tag_followers.has(message.name, actor):
         raise Refused("already_done")
@@ -79,7 +77,6 @@ def apply_unfollow_tag(state: State, entry: Entry, message: UnfollowTag, outcome
 
 @check_of(FeatureTag)
 def check_feature_tag(state: State, actor: int, message: FeatureTag, stamp: int) -> None:
-    require_account(state, actor)
     check_tag(message.name)
     if _has(state, "tag_features", actor, message.name):
         raise Refused("already_done")
