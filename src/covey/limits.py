@@ -30,6 +30,16 @@ LINKS_PER_POST: Final = 50
 ROWS_PER_MESSAGE: Final = 1_000
 """Rows one message may change, beside the floor scatter."""
 
+# --- posts --------------------------------------------------------------------------------------
+EDITS_PER_POST: Final = 100
+DRAFTS_PER_ACCOUNT: Final = 300
+"""Held at the same time."""
+PINS_PER_ACCOUNT: Final = 5
+POLL_OPTIONS: Final = 4
+POLL_OPTION_CHARACTERS: Final = 50
+POLL_SECONDS_MIN: Final = 300
+POLL_SECONDS_MAX: Final = 30 * 24 * 60 * 60
+
 # --- groups and the place -----------------------------------------------------------------------
 GROUPS_PER_ACCOUNT: Final = 50
 """That one account may own."""
@@ -73,6 +83,8 @@ CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
 NEW_ACCOUNT_MS: Final = 30 * 24 * 60 * 60 * 1000
 """So long an account counts as new for a notification policy."""
 MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
+DRAFT_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
+"""How far ahead a post can be held."""
 CLOCK_BACK_MS: Final = 60 * 1000
 """A wall clock further behind the last stamp than this is refused at start."""
 SUBMIT_SECONDS: Final = 60

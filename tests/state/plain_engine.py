@@ -18,6 +18,7 @@ from covey.messages import (
     Boost,
     CreateGroup,
     CreateList,
+    Due,
     Entry,
     Post,
     Register,
@@ -25,6 +26,7 @@ from covey.messages import (
     next_id,
 )
 from covey.state.all import answered, apply, check
+from covey.state.drafts import posts_now
 from covey.state.state import Outcome, State
 
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -94,6 +96,8 @@ class PlainEngine:
             case App():
                 return self.state.apps + 1
             case Post() | Boost():
+                return next_id(stamp, self.state.last_id)
+            case Due(number=number) if posts_now(self.state, number, stamp):
                 return next_id(stamp, self.state.last_id)
         return 0
 

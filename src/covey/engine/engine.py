@@ -28,6 +28,7 @@ from covey.messages import (
     Boost,
     CreateGroup,
     CreateList,
+    Due,
     Entry,
     Post,
     Register,
@@ -38,6 +39,7 @@ from covey.messages import (
 )
 from covey.state.all import answered, apply, check
 from covey.state.candidates import FROZEN, candidate_of
+from covey.state.drafts import posts_now
 from covey.state.state import Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
@@ -76,8 +78,8 @@ Answer = Accepted | Refused
 class Event(Struct, frozen=True):
     """Something that connected readers are told of.
 
-    `kind` is "post" (subject: post id), "notification" (0), "delete" (post id) or "read" (0);
-    `accounts` are those whose home ("post", "delete"), notifications ("notification") or positions
+    `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
+    (0); `accounts` are those whose home (posts), notifications ("notification") or positions
     ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME"."""
 
     number: int
@@ -252,7 +254,11 @@ class Engine:
 
     def _new_id(self, message: AnyMessage, stamp: int) -> int:
         kind = type(message)
-        if kind is Post or kind is Boost:
+        if (
+            kind is Post
+            or kind is Boost
+            or (isinstance(message, Due) and posts_now(self.state, message.number, stamp))
+        ):
             return next_id(stamp, self.state.last_id)
         if kind is Register or kind is CreateGroup:
             return self.state.accounts + 1
@@ -275,7 +281,7 @@ class Engine:
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
             queues: tuple[str, ...] = ()
-            if kind == "delete":
+            if kind in ("delete", "edit"):
                 readers, queues = self._who_had(subject)
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
@@ -283,7 +289,7 @@ class Engine:
         outcome.changes.clear()
 
     def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
-        """Who is told that the post is gone."""
+        """Who is told that the post is gone, or is another."""
         row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
         post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)

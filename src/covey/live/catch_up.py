@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import islice
+from typing import Final
 
 from covey.delivery.arena import ArenaReader
 from covey.delivery.audience import Reach, Relations, delivered, sets_aside, visible
@@ -16,6 +17,9 @@ from covey.state.home import ids_above
 from covey.state.merge import END
 from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of
 from covey.state.queries import PUBLIC, Snapshot
+
+
+_OF_POSTS: Final = ("delete", "edit")
 
 
 def too_old(snapshot: Snapshot, number: int, now: int) -> bool:
@@ -87,9 +91,9 @@ def notifications_after(snapshot: Snapshot, account: int, number: int, limit: in
 def changes_after(
     snapshot: Snapshot, reader: Relations, queues: Collection[str], number: int, limit: int
 ) -> list[tuple[int, str, int]]:
-    """(number, kind, subject) of the reader's own reading positions, and of deletes: for its home
-    and notifications, of what was in its home or mentioned it; for queues of everybody, of what was
-    public."""
+    """(number, kind, subject) of the reader's own reading positions, and of deletes and edits: for
+    its home and notifications, of what was in its home or mentioned it; for queues of everybody, of
+    what was public."""
     own = bool({"home", "notifications"} & set(queues))
     shared = bool(set(queues) - {"home", "notifications"})
     found: list[tuple[int, str, int]] = []
@@ -99,10 +103,10 @@ def changes_after(
             " order by number limit ?",
             (number, limit),
         )
-        posts = snapshot.candidates([row[2] for row in rows if row[1] == "delete"])
+        posts = snapshot.candidates([row[2] for row in rows if row[1] in _OF_POSTS])
         for changed, kind, subject, account in rows:
             concerned = own and account == reader.account
-            if kind == "delete" and not concerned:
+            if kind in _OF_POSTS and not concerned:
                 post = posts[subject]
                 concerned = (shared and post.visibility == Reach.PUBLIC) or (
                     own and (reader.account in post.mentioned or delivered(post, reader))

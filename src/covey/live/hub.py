@@ -35,14 +35,15 @@ from covey.state.queries import Snapshot
 
 logger: Final = logging.getLogger("covey.edge")
 
-ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "gap": 9}
+ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "gap": 9}
 """Order of the events of one number, the last part of a cursor."""
 
 
 class StreamEvent(Struct, frozen=True):
-    """`subject` is a post id for "post" and "delete", the log number for "notification"; `queue` is
-    where it stands: "home", "notifications", "public", "tag/NAME". A "gap" says that events before
-    it are missing from the stream (not from the queues); a "heartbeat" that nothing happened."""
+    """`subject` is a post id for "post", "delete" and "edit", the log number for "notification";
+    `queue` is where it stands: "home", "notifications", "public", "tag/NAME". A "gap" says that
+    events before it are missing from the stream (not from the queues); a "heartbeat" that nothing
+    happened."""
 
     cursor: str
     kind: str

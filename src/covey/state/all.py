@@ -3,6 +3,10 @@
 from covey.state import (
     access,
     accounts,
+    bookmarks,
+    closing,
+    drafts,
+    edits,
     filters,
     follows,
     groups,
@@ -11,11 +15,13 @@ from covey.state import (
     notifications,
     place,
     policies,
+    polls,
     posts,
     private,
     reading,
     relations,
     tags,
+    threads,
     time,
 )
 from covey.state.rules import APPLIES, CHECKS, answered, apply, check
@@ -26,6 +32,7 @@ __all__ = [
     "answered",
     "apply",
     "check",
+    "closing",
     "filters",
     "follows",
     "groups",

@@ -9,6 +9,7 @@ from covey.state.policies import ask, verdict
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import is_away
 from covey.state.state import Outcome, State
+from covey.state.threads import mutes_thread
 
 
 def notify(
@@ -19,7 +20,7 @@ def notify(
     for one message the first one stands: call in the order of precedence."""
     actor, graph = entry.actor, state.graph
     if (
-        account == actor
+        (account == actor and kind != "poll")
         or is_away(state, account)
         or graph.blocks.has(account, actor)
         or graph.blocks.has(actor, account)
@@ -29,6 +30,8 @@ def notify(
         "select 1 from mutes where account = ? and target = ? and notifications = 1",
         (account, actor),
     ):
+        return
+    if post and mutes_thread(state, account, post):
         return
     found = verdict(state, account, actor, kind, post, entry.stamp)
     if found == "drop":

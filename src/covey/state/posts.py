@@ -13,10 +13,29 @@ from covey.limits import (
     TAGS_PER_POST,
     WARNING_CHARACTERS,
 )
-from covey.messages import Boost, Delete, Entry, Favourite, Post, Unboost, Unfavourite
+from covey.messages import (
+    Boost,
+    Delete,
+    Edit,
+    Entry,
+    Favourite,
+    Mention,
+    Post,
+    Unboost,
+    Unfavourite,
+)
 from covey.state.accounts import number_of, require_account
-from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, column_of, standing
+from covey.state.bookmarks import drop_pin
+from covey.state.candidates import (
+    FROZEN,
+    FROZEN_COLUMNS,
+    candidate_of,
+    column_of,
+    may_see,
+    standing,
+)
 from covey.state.notifications import notify, withdraw
+from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.texts import (
@@ -25,8 +44,10 @@ from covey.state.texts import (
     check_language,
     check_text,
     counted,
+    decode_facets,
     encode_facets,
 )
+from covey.state.threads import fall_silent, talk
 
 # --- post -------------------------------------------------------------------------------------
 
@@ -34,6 +55,24 @@ from covey.state.texts import (
 @check_of(Post)
 def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     require_account(state, actor)
+    check_words(message)
+    if message.poll is not None:
+        check_poll(message.poll)
+    if message.reply_to:
+        standing(state, message.reply_to, actor)
+    if message.quote_of:
+        original = standing(state, message.quote_of, actor)
+        if original.visibility > Reach.UNLISTED and original.account != actor:
+            raise Refused("quote_not_allowed")
+    if message.visibility == "group" and not any(
+        state.graph.members.has(number_of(state, mention.name), actor)
+        for mention in message.mentions
+    ):
+        raise Refused("group_missing")
+
+
+def check_words(message: Post | Edit) -> None:
+    """What a post, or a later version of one, says."""
     text = message.text
     if not text or text.isspace():
         raise Refused("text_empty")
@@ -54,17 +93,17 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
             raise Refused("text_long", what="A tag", count=len(tag.name), limit=TAG_CHARACTERS)
     if message.mentions or message.tags or message.links:
         check_facets(text, message.mentions, message.tags, message.links)
-    if message.reply_to:
-        standing(state, message.reply_to, actor)
-    if message.quote_of:
-        original = standing(state, message.quote_of, actor)
-        if original.visibility > Reach.UNLISTED and original.account != actor:
-            raise Refused("quote_not_allowed")
-    if message.visibility == "group" and not any(
-        state.graph.members.has(number_of(state, mention.name), actor)
-        for mention in message.mentions
-    ):
-        raise Refused("group_missing")
+
+
+def resolved(
+    state: State, mentions: tuple[Mention, ...]
+) -> tuple[tuple[Mention, ...], dict[int, None]]:
+    """(mentions of names there are, their accounts in order); an unknown name is text."""
+    found = [(mention, number_of(state, mention.name)) for mention in mentions]
+    return (
+        tuple(mention for mention, account in found if account),
+        dict.fromkeys(account for _, account in found if account),
+    )
 
 
 @apply_of(Post)
@@ -81,13 +120,7 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     quote_account = 0
     if message.quote_of:
         quote_account = state.count("select account from posts where id = ?", (message.quote_of,))
-    mentions = []
-    mentioned: dict[int, None] = {}
-    for mention in message.mentions:
-        account = number_of(state, mention.name)
-        if account:
-            mentions.append(mention)
-            mentioned[account] = None
+    mentions, mentioned = resolved(state, message.mentions)
     reach = REACH[message.visibility]
     members = state.graph.members
     groups = tuple(account for account in mentioned if members.has(account, actor))
@@ -106,7 +139,7 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
             column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
-            message.text, encode_facets(tuple(mentions), message.tags, message.links), message.app,
+            message.text, encode_facets(mentions, message.tags, message.links), message.app,
             message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
             thread, number,
         ),
@@ -125,6 +158,13 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
         execute("insert into mentions values (?, ?)", (account, id_))
         if not members[account]:
             notify(state, entry, outcome, account, "mention", id_)
+    if quote_account and may_see(state.graph, post, quote_account):
+        notify(state, entry, outcome, quote_account, "quote", id_)
+    if reach == Reach.DIRECT:
+        talk(state, post)
+    if message.poll is not None:
+        open_poll(state, entry, id_, message.poll)
+        schedule_end(state, entry, id_)
     own = not message.reply_to or reply_account == actor
     if own and reach != Reach.DIRECT:
         _tell_watchers(state, entry, outcome, id_)
@@ -153,12 +193,17 @@ def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) 
     bury(state, entry, outcome, message.post)
 
 
-def bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
-    """A tombstone stays: the frozen columns, so that boost windows and audiences do not move."""
-    row = state.row(f"select {FROZEN}, number from posts where id = ?", (id_,))
+def bury(
+    state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool = True
+) -> None:
+    """A tombstone stays: the frozen columns, so that boost windows and audiences do not move.
+    `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
+    more."""
+    row = state.row(f"select {FROZEN}, number, edited, facets from posts where id = ?", (id_,))
     if row is None:
         return
     post = candidate_of(row)
+    made_by, edited, facets = row[FROZEN_COLUMNS:]
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
@@ -167,9 +212,17 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     )
     for account in post.mentioned:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
-    # the rows stay, for the homes that a tag or a group brought the post into
     for tag in post.tags:
-        execute("update tags set now = 0 where tag = ? and post = ?", (tag, id_))
+        drop_tag(state, id_, tag)
+    if edited:
+        for tag in decode_facets(facets)[1]:
+            drop_tag(state, id_, tag.name)
+        execute("delete from versions where post = ?", (id_,))
+    if not post.boost_of:
+        drop_poll(state, id_)
+        drop_pin(state, post.account, id_)
+    if post.visibility == Reach.DIRECT:
+        fall_silent(state, post)
     for group in post.groups:
         execute('update group_posts set now = 0 where "group" = ? and post = ?', (group, id_))
     execute(
@@ -178,14 +231,23 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     )
     if post.boost_of:
         _count(state, number, post.boost_of, boosts_count=-1)
-        withdraw(state, post.boost_account, row[FROZEN_COLUMNS])
+        withdraw(state, post.boost_account, made_by)
     elif post.reply_to:
         _count(state, number, post.reply_to, replies_count=-1)
+    if not told:
+        return
     execute(
         "insert into changes values (?, 'delete', ?, ?, ?)",
         (number, id_, post.account, entry.stamp),
     )
     outcome.changes.append((number, "delete", id_, post.account))
+
+
+def drop_tag(state: State, id_: int, tag: str) -> None:
+    """The tag's queue shows the post no more. A row of the first version stays, for the homes that
+    the tag brought the post into."""
+    state.execute("update tags set now = 0 where tag = ? and post = ? and first = 1", (tag, id_))
+    state.execute("delete from tags where tag = ? and post = ? and first = 0", (tag, id_))
 
 
 def _count(state: State, number: int, id_: int, **counts: int) -> None:

@@ -137,7 +137,7 @@ create table tags (
     first integer not null default 1,   -- of the first version: it brought the post into homes
     now integer not null default 1,     -- of the present version: the tag's queue shows it
     primary key (tag, post)) strict, without rowid;
-create table versions (                 -- what an edit replaced
+create table versions (                 -- what an edit replaced; number: of the edit
     post integer not null, number integer not null, stamp integer not null, -- since when it stood
     language text not null, warning text not null, sensitive integer not null, text text not null,
     facets blob not null, poll blob not null,
@@ -146,7 +146,8 @@ create table polls (
     post integer primary key, options blob not null,  -- msgpack [text, …]
     multiple integer not null, hide_totals integer not null, ends integer not null, -- stamp
     ended integer not null default 0, voters integer not null default 0,
-    counts blob not null) strict;       -- msgpack [votes, …]
+    counts blob not null,               -- msgpack [votes, …]
+    begun integer not null) strict;     -- number of the message that opened it: older votes are void
 create table votes (
     post integer not null, account integer not null, choices blob not null, number integer not null,
     primary key (post, account)) strict, without rowid;
@@ -157,6 +158,7 @@ create index drafts_by_account on drafts (account, at);
 create table favourites (
     post integer not null, account integer not null, number integer not null,
     primary key (post, account)) strict, without rowid;
+create index favourites_by_account on favourites (account, number);
 
 create table bookmarks (
     account integer not null, number integer not null, post integer not null,
