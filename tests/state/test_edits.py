@@ -43,9 +43,8 @@ def test_an_edit_keeps_what_stood_there(engine: PlainEngine) -> None:
     engine.now += 1_000
     second = engine.submit(ANN, Edit(post=post.id, text="three"))
     rows = engine.state.execute
-    assert rows("select text, language, warning, sensitive, edited, changed from posts").fetchall() == [
-        ("three", "", "", 0, second.stamp, second.number)
-    ]
+    now = engine.state.row("select text, language, warning, sensitive, edited, changed from posts")
+    assert now == ("three", "", "", 0, second.stamp, second.number)
     columns = "number, stamp, text, language, warning, sensitive"
     assert rows(f"select {columns} from versions order by number").fetchall() == [
         (first.number, post.stamp, "one", "en", "", 0),
@@ -69,7 +68,8 @@ def test_who_may(engine: PlainEngine) -> None:
     assert engine.refusal(ANN, Edit(post=post, text="x" * 501)) == "text_long"
     assert engine.refusal(ANN, Edit(post=post, text="two", language="x!")) == "language_unknown"
     assert engine.refusal(ANN, Edit(post=post, text="one")) == "already_done"
-    assert engine.refusal(ANN, Edit(post=post, text="one", poll=Poll(("a",), 300))) == "poll_options"
+    short = Poll(("a",), 300)
+    assert engine.refusal(ANN, Edit(post=post, text="one", poll=short)) == "poll_options"
     assert engine.refusal(ANN, Edit(post=post, text="one", sensitive=True)) == ""
     engine.submit(ANN, Delete(post=post))
     assert engine.refusal(ANN, Edit(post=post, text="two")) == "not_yours"

@@ -193,9 +193,7 @@ def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) 
     bury(state, entry, outcome, message.post)
 
 
-def bury(
-    state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool = True
-) -> None:
+def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool = True) -> None:
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move.
     `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
     more."""
@@ -215,8 +213,8 @@ def bury(
     for tag in post.tags:
         drop_tag(state, id_, tag)
     if edited:
-        for tag in decode_facets(facets)[1]:
-            drop_tag(state, id_, tag.name)
+        for later in decode_facets(facets)[1]:
+            drop_tag(state, id_, later.name)
         execute("delete from versions where post = ?", (id_,))
     if not post.boost_of:
         drop_poll(state, id_)
