@@ -15,26 +15,39 @@ from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
+    AcceptRequest,
     AddToList,
+    Announce,
     AnyMessage,
     App,
+    ApproveAccount,
     Block,
+    BlockDomain,
     Boost,
     ChangeList,
+    CloseAccount,
     CloseSession,
     CreateList,
     Delete,
+    DeleteFilter,
     DeleteList,
     Dismiss,
+    DismissRequest,
     Due,
+    Endorse,
     Favourite,
     FeatureTag,
     Field,
     Follow,
     FollowTag,
     Grant,
+    Invite,
+    Keyword,
+    Limit,
     Mention,
     Mute,
+    Note,
+    NotificationPolicy,
     OpenSession,
     Password,
     Post,
@@ -43,12 +56,19 @@ from covey.messages import (
     Register,
     RemoveFromList,
     RepliesPolicy,
+    Restore,
     RevokeToken,
+    SetFilter,
     SetRole,
+    SetRules,
+    Setting,
+    Suspend,
     Tag,
     Token,
     Unblock,
+    UnblockDomain,
     Unboost,
+    Unendorse,
     Unfavourite,
     UnfeatureTag,
     Unfollow,
@@ -66,6 +86,10 @@ TAGS = ["birds", "trees"]
 REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
 LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
+
+
+RUNNING = (Limit, Suspend, Restore, ApproveAccount, SetRules, Announce, Setting)
+"""What few may do."""
 
 
 class Submission(NamedTuple):
@@ -89,6 +113,7 @@ READING = {
     "read": 2, "dismiss": 1, "due": 1, "wait": 3, "register": 1,
     "follow_tag": 3, "unfollow_tag": 1, "create_list": 2, "change_list": 1, "delete_list": 1,
     "add_to_list": 3, "remove_from_list": 1,
+    "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 
@@ -96,12 +121,16 @@ EVERYTHING = {
     **READING, "profile": 2, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
     "revoke_token": 1, "open_session": 2, "close_session": 1,
     "feature_tag": 1, "unfeature_tag": 1,
+    "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
+    "sign_up": 3, "note": 1, "endorse": 1, "unendorse": 1, "block_domain": 1, "unblock_domain": 1,
+    "filter": 2, "delete_filter": 1,
 }  # fmt: skip
 
 RELATIONS = {
     "follow": 8, "unfollow": 3, "block": 2, "unblock": 2, "mute": 4, "unmute": 2, "due": 1,
     "wait": 1, "follow_tag": 2, "unfollow_tag": 1, "create_list": 1, "change_list": 1,
     "delete_list": 1, "add_to_list": 2, "remove_from_list": 1,
+    "limit": 1, "suspend": 1, "restore": 2,
 }  # fmt: skip
 """Batches that move floors and publish nothing."""
 
@@ -167,6 +196,8 @@ class Teller:
         message = self._message(step, actor)
         if isinstance(message, Register | App | Token | Due):
             actor = SERVER if step.who != 62 else actor
+        if isinstance(message, RUNNING) and step.who < 48:
+            actor = (SERVER, 1)[step.who % 2]
         return Submission(actor, message, self._key(step))
 
     def _key(self, step: Step) -> bytes:
@@ -255,6 +286,11 @@ class Teller:
             tags=tuple(tags),
             language=["", *LANGUAGES][step.key % 4],
         )
+
+    def _until(self, step: Step) -> int:
+        """Mostly without end, else soon; now and then a moment that is past."""
+        minutes = (0, 0, 5, 600, -5)[step.key % 5]
+        return max(self.now, self.oracle.stamp) + minutes * MINUTE_MS if minutes else 0
 
     def _message(self, step: Step, actor: int) -> AnyMessage:
         oracle, whom, what, how = self.oracle, step.whom, step.what, step.how
@@ -368,6 +404,65 @@ class Teller:
             case "dismiss":
                 own = [t.number for t in oracle.told if t.account == actor]
                 return Dismiss(number=own[what % len(own)] if own and how % 8 else how % 2 * what)
+            case "limit":
+                return Limit(account=self._account(whom), reason="spam")
+            case "suspend":
+                return Suspend(account=self._account(whom))
+            case "restore" | "approve":
+                kind = Restore if step.kind == "restore" else ApproveAccount
+                away = sorted(oracle.suspended | oracle.limited)
+                return kind(
+                    account=away[whom % len(away)] if away and how % 8 else self._account(whom)
+                )
+            case "close_account":
+                return CloseAccount()
+            case "rules":
+                return SetRules(rules=("Be kind", "Be brief", "  ")[: how % 4])
+            case "announce":
+                return Announce(
+                    announcement=next(iter(oracle.announcements), what % 2),
+                    text=("Hear", "Hear!", "")[how % 3], until=self._until(step),
+                )  # fmt: skip
+            case "setting":
+                values = ("open", "approval", "invitation", "closed")
+                return Setting(name="registrations", value=values[how % 4])
+            case "invite":
+                return Invite(code_hash=hash_, uses=how % 3, until=self._until(step))
+            case "sign_up":
+                return Register(
+                    name=NAMES[whom % len(NAMES)], signed_up=True,
+                    invite_hash=hash_ if how % 2 else b"",
+                )  # fmt: skip
+            case "note":
+                return Note(account=self._account(whom), text=("", "An owl")[how % 2])
+            case "endorse":
+                return Endorse(account=self._related(oracle.follows, actor, step))
+            case "unendorse":
+                return Unendorse(account=self._related(sorted(oracle.endorsements), actor, step))
+            case "block_domain":
+                return BlockDomain(domain=("a.example", "b.example")[how % 2])
+            case "unblock_domain":
+                return UnblockDomain(domain=("a.example", "b.example")[how % 2])
+            case "filter":
+                own = [n for n, (owner, _) in oracle.filters.items() if owner == actor]
+                return SetFilter(
+                    filter=own[0] if own and what % 2 else how // 62, title="Owls",
+                    contexts=("home", "public"), keywords=(Keyword("owl"),), posts=(7,),
+                    until=self._until(step),
+                )  # fmt: skip
+            case "delete_filter":
+                own = [n for n, (owner, _) in oracle.filters.items() if owner == actor]
+                return DeleteFilter(filter=own[0] if own else how)
+            case "policy":
+                words = ("accept", "filter", "drop")
+                return NotificationPolicy(
+                    not_following=words[what % 4 % 3], not_followers=words[how % 5 % 3],  # type: ignore
+                    new_accounts=words[whom % 7 % 3], private_mentions=words[what // 4 % 3],  # type: ignore
+                    limited_accounts=words[how // 5 % 3],  # type: ignore
+                )  # fmt: skip
+            case "accept_request" | "dismiss_request":
+                ask = AcceptRequest if step.kind == "accept_request" else DismissRequest
+                return ask(account=self._related(oracle.requests, actor, step))
             case "due":
                 dues = oracle.due(self.now) if how % 4 else list(oracle.dues)
                 return Due(number=dues[what % len(dues)] if dues else what)

@@ -16,36 +16,54 @@ from typing import NamedTuple
 from covey import limits
 from covey.messages import (
     SERVER,
+    AcceptRequest,
     AddToList,
+    Announce,
     AnyMessage,
     App,
+    ApproveAccount,
     Block,
+    BlockDomain,
     Boost,
     ChangeList,
+    CloseAccount,
     CloseSession,
     CreateList,
     Delete,
+    DeleteFilter,
     DeleteList,
     Dismiss,
+    DismissRequest,
     Due,
+    Endorse,
     Favourite,
     FeatureTag,
     Follow,
     FollowTag,
     Grant,
+    Invite,
+    Limit,
     Mute,
+    Note,
+    NotificationPolicy,
     OpenSession,
     Password,
     Post,
-    Profile,
     Read,
     Register,
     RemoveFromList,
+    Restore,
     RevokeToken,
+    SetFilter,
     SetRole,
+    SetRules,
+    Setting,
+    Suspend,
     Token,
     Unblock,
+    UnblockDomain,
     Unboost,
+    Unendorse,
     Unfavourite,
     UnfeatureTag,
     Unfollow,
@@ -84,6 +102,8 @@ class Account:
     name: str
     email: str = ""
     role: str = "member"
+    created: int = 0
+    standing: str = "active"
 
 
 class Followed(NamedTuple):
@@ -183,7 +203,8 @@ class Oracle:
         self.answers: dict[tuple[int, bytes], tuple[Accepted, int | None]] = {}
         """(actor, key) → answer, until when; None: for good."""
         self.dues: dict[int, tuple[int, int, int]] = {}
-        """number → at, account, target."""
+        """number → at, account, what about."""
+        self.due_kinds: dict[int, str] = {}
         self.events: list[Event] = []
         self.lists: dict[int, List] = {}
         self.followed_tags: dict[tuple[int, str], int] = {}
@@ -194,8 +215,24 @@ class Oracle:
         self.roles: dict[tuple[int, int], str] = {}
         """(group, account) → asked, invited, member, moderator, owner."""
         self.suspended: set[int] = set()
-        """Or closed: nobody sees what they wrote."""
+        """Or closed, or pending: nobody sees what they wrote."""
         self.limited: set[int] = set()
+        self.filtered: set[tuple[int, int]] = set()
+        """(account, number) of notifications that wait in a request."""
+        self.policies: dict[int, NotificationPolicy] = {}
+        self.requests: dict[tuple[int, int], str] = {}
+        """(account, sender) → waiting, accepted, dismissed."""
+        self.settings: dict[str, str] = {}
+        self.rules: tuple[str, ...] = ()
+        self.announcements: dict[int, tuple[str, int]] = {}
+        """number → text, until."""
+        self.invites: dict[bytes, tuple[int, int, int]] = {}
+        """hash of the code → account, uses left, until."""
+        self.notes: dict[tuple[int, int], str] = {}
+        self.endorsements: set[tuple[int, int]] = set()
+        self.domains: set[tuple[int, str]] = set()
+        self.filters: dict[int, tuple[int, SetFilter]] = {}
+        """number → account, what it says."""
 
     # --- submissions --------------------------------------------------------------------------
 
@@ -217,7 +254,7 @@ class Oracle:
             id_ = len(self.accounts) + 1
         elif isinstance(message, App):
             id_ = len(self.apps) + 1
-        elif isinstance(message, CreateList):
+        elif isinstance(message, CreateList | SetFilter | Announce):
             id_ = self.number
         elif isinstance(message, Post | Boost):
             id_ = self.last_id = max(stamp * 65536, self.last_id + 1)
@@ -243,7 +280,7 @@ class Oracle:
 
     def check(self, actor: int, message: AnyMessage, stamp: int) -> None:
         if actor != SERVER:
-            self._account(actor)
+            self._active(actor)
         match message:
             case Register():
                 self._only_the_server(actor)
@@ -251,6 +288,7 @@ class Oracle:
                     raise No("name_taken")
                 if message.email and message.email in [a.email for a in self.accounts.values()]:
                     raise No("email_taken")
+                self._check_coming_in(message, stamp)
             case Password(account=account):
                 self._account(account)
                 if actor not in (SERVER, account):
@@ -273,7 +311,7 @@ class Oracle:
             case Token():
                 self._only_the_server(actor)
                 if message.account:
-                    self._account(message.account)
+                    self._active(message.account)
                 if message.code_hash:
                     wanted = (message.app, message.account, message.scopes)
                     found = self.grants.get(message.code_hash)
@@ -291,7 +329,7 @@ class Oracle:
                 if self.sessions.get(hash_) != actor:
                     raise No("not_found")
             case Follow(account=target):
-                self._account(target)
+                self._there(target)
                 if target == actor:
                     raise No("self_follow")
                 if (actor, target) in self.blocks:
@@ -403,6 +441,65 @@ class Oracle:
             case Dismiss(number=number):
                 if number and not [t for t in self.told if t[:2] == (actor, number)]:
                     raise No("not_found")
+            case Limit() | Suspend() | Restore() | ApproveAccount():
+                self._check_moderation(actor, message)
+            case CloseAccount():
+                if actor == SERVER:
+                    raise No("not_found")
+            case SetRules() | Announce() | Setting():
+                if actor != SERVER and self.accounts[actor].role != "administrator":
+                    raise No("forbidden")
+                match message:
+                    case SetRules(rules=rules) if [rule for rule in rules if not rule.strip()]:
+                        raise No("text_empty")
+                    case Announce(announcement=which, text=text, until=until):
+                        if which and which not in self.announcements:
+                            raise No("not_found")
+                        if not which and not text.strip():
+                            raise No("text_empty")
+                        if until and until <= stamp:
+                            raise No("parameter_malformed")
+                    case Setting(name=name, value=value):
+                        if name != "registrations":
+                            raise No("setting_unknown")
+                        if value == self.settings.get(name, "open"):
+                            raise No("already_done")
+            case Invite(code_hash=hash_, uses=uses, until=until):
+                if not uses:
+                    if hash_ not in self.invites or self.invites[hash_][0] != actor:
+                        raise No("not_found")
+                elif hash_ in self.invites:
+                    raise No("already_done")
+                elif until and until <= stamp:
+                    raise No("parameter_malformed")
+            case Note(account=target):
+                self._account(target)
+            case Endorse(account=target):
+                self._there(target)
+                if (actor, target) not in self.follows:
+                    raise No("endorsement_follow")
+                if (actor, target) in self.endorsements:
+                    raise No("already_done")
+            case Unendorse(account=target):
+                if (actor, target) not in self.endorsements:
+                    raise No("already_done")
+            case BlockDomain(domain=domain):
+                if (actor, domain) in self.domains:
+                    raise No("already_done")
+            case UnblockDomain(domain=domain):
+                if (actor, domain) not in self.domains:
+                    raise No("already_done")
+            case SetFilter(filter=which, until=until):
+                if which and self.filters.get(which, (0,))[0] != actor:
+                    raise No("not_found")
+                if until and until <= stamp:
+                    raise No("parameter_malformed")
+            case DeleteFilter(filter=which):
+                if self.filters.get(which, (0,))[0] != actor:
+                    raise No("not_found")
+            case AcceptRequest(account=sender) | DismissRequest(account=sender):
+                if self.requests.get((actor, sender)) != "waiting":
+                    raise No("not_found")
             case Due(number=number):
                 self._only_the_server(actor)
                 if number not in self.dues:
@@ -413,6 +510,52 @@ class Oracle:
     def _only_the_server(self, actor: int) -> None:
         if actor != SERVER:
             raise No("forbidden")
+
+    def _active(self, actor: int) -> None:
+        """It is there and may act."""
+        self._account(actor)
+        if actor in self.suspended:
+            raise No(f"account_{self.accounts[actor].standing}")
+
+    def _there(self, number: int) -> None:
+        """Others can see it."""
+        if number not in self.accounts or number in self.suspended:
+            raise No("not_found")
+
+    def _check_moderation(
+        self, actor: int, message: Limit | Suspend | Restore | ApproveAccount
+    ) -> None:
+        """Moderators over members, administrators over moderators, the server over all."""
+        self._account(message.account)
+        account = self.accounts[message.account]
+        ranks = ["member", "moderator", "administrator"]
+        rank = 3 if actor == SERVER else ranks.index(self.accounts[actor].role)
+        if rank <= ranks.index(account.role):
+            raise No("forbidden")
+        wanted, from_ = {
+            Limit: ("limited", ["active"]),
+            Suspend: ("suspended", ["active", "limited", "pending"]),
+            Restore: ("active", ["limited", "suspended"]),
+            ApproveAccount: ("active", ["pending"]),
+        }[type(message)]
+        if account.standing == wanted:
+            raise No("already_done")
+        if account.standing not in from_:
+            raise No("standing_wrong")
+
+    def _check_coming_in(self, message: Register, stamp: int) -> None:
+        """Whom an operator makes an account for comes in anyhow."""
+        if not message.signed_up:
+            return
+        how = self.settings.get("registrations", "open")
+        if how == "closed":
+            raise No("registrations_closed")
+        if message.invite_hash:
+            host, uses, until = self.invites.get(message.invite_hash, (0, 0, 0))
+            if not uses or (until and until <= stamp) or host in self.suspended:
+                raise No("invite_unknown")
+        elif how == "invitation":
+            raise No("invitation_needed")
 
     def _account(self, number: int) -> None:
         if number not in self.accounts:
@@ -467,7 +610,14 @@ class Oracle:
         number = self.number
         match message:
             case Register():
-                self.accounts[id_] = Account(message.name, message.email, message.role)
+                self.accounts[id_] = Account(
+                    message.name, message.email, message.role, self.stamp
+                )
+                if message.signed_up and message.invite_hash:
+                    host, uses, until = self.invites[message.invite_hash]
+                    self.invites[message.invite_hash] = (host, uses - 1, until)
+                elif message.signed_up and self.settings.get("registrations") == "approval":
+                    self._stand(id_, "pending")
             case Password(account=account, keep_session=kept):
                 self.sessions = {
                     hash_: whose
@@ -492,14 +642,15 @@ class Oracle:
             case CloseSession(session_hash=hash_):
                 del self.sessions[hash_]
             case Follow(account=target):
-                began = number
-                if (actor, target) in self.follows:
-                    began = self.follows[actor, target].number
-                else:
-                    self._tell(target, "follow", actor)
+                before = self.follows.get((actor, target))
                 self.follows[actor, target] = Followed(
-                    message.boosts, message.notify, message.languages, began
+                    message.boosts,
+                    message.notify,
+                    message.languages,
+                    before.number if before else number,
                 )
+                if before is None:  # who has begun to follow is a follower
+                    self._tell(target, "follow", actor)
             case Unfollow(account=target):
                 self._unfollow(actor, target)
             case Block(account=target):
@@ -511,14 +662,67 @@ class Oracle:
             case Mute(account=target, notifications=notifications, until=until):
                 self.mutes[actor, target] = (notifications, until)
                 if until:
-                    self.dues[number] = (until, actor, target)
+                    self._later(until, "unmute", actor, target)
             case Unmute(account=target):
                 del self.mutes[actor, target]
             case Due(number=due):
-                at, account, target = self.dues.pop(due)
-                # unless it was ended or prolonged since
-                if (account, target) in self.mutes and self.mutes[account, target][1] == at:
-                    del self.mutes[account, target]
+                self._happen(self.due_kinds.pop(due), *self.dues.pop(due))
+            case Limit(account=target):
+                self._stand(target, "limited")
+            case Suspend(account=target):
+                self._stand(target, "suspended")
+                self._end_access(target)
+            case Restore(account=target) | ApproveAccount(account=target):
+                self._stand(target, "active")
+            case CloseAccount():
+                self._stand(actor, "closed")
+                self._end_access(actor)
+                self.accounts[actor].email = ""
+                self._later(self.stamp, "close_account", actor, 0)
+            case SetRules(rules=rules):
+                self.rules = rules
+            case Announce(announcement=which, text=text, until=until):
+                if not text.strip():
+                    del self.announcements[which]
+                else:
+                    self.announcements[which or number] = (text, until)
+                    if until:
+                        self._later(until, "end_announcement", 0, which or number)
+            case Setting(name=name, value=value):
+                self.settings[name] = value
+            case Invite(code_hash=hash_, uses=uses, until=until):
+                if uses:
+                    self.invites[hash_] = (actor, uses, until)
+                else:
+                    del self.invites[hash_]
+            case Note(account=target, text=text):
+                self.notes.pop((actor, target), None)
+                if text:
+                    self.notes[actor, target] = text
+            case Endorse(account=target):
+                self.endorsements.add((actor, target))
+            case Unendorse(account=target):
+                self.endorsements.remove((actor, target))
+            case BlockDomain(domain=domain):
+                self.domains.add((actor, domain))
+            case UnblockDomain(domain=domain):
+                self.domains.remove((actor, domain))
+            case SetFilter(filter=which, until=until):
+                self.filters[which or number] = (actor, message)
+                if until:
+                    self._later(until, "end_filter", actor, which or number)
+            case DeleteFilter(filter=which):
+                del self.filters[which]
+            case NotificationPolicy():
+                self.policies[actor] = message
+            case AcceptRequest(account=sender):
+                self.requests[actor, sender] = "accepted"
+                self.filtered -= self._filtered_of(actor, sender)
+            case DismissRequest(account=sender):
+                self.requests[actor, sender] = "dismissed"
+                gone = self._filtered_of(actor, sender)
+                self.told = [t for t in self.told if t[:2] not in gone]
+                self.filtered -= gone
             case Post():
                 self._post(actor, message, id_)
             case Boost(post=original, visibility=visibility):
@@ -573,8 +777,100 @@ class Oracle:
                 self.told = [
                     t for t in self.told if t.account != actor or which not in (0, t.number)
                 ]
+                self.filtered &= {t[:2] for t in self.told}
+
+    def _later(self, at: int, kind: str, account: int, subject: int) -> None:
+        self.dues[self.number] = (at, account, subject)
+        self.due_kinds[self.number] = kind
+
+    def _happen(self, kind: str, at: int, account: int, subject: int) -> None:
+        """What was due, unless it was ended or prolonged since."""
+        match kind:
+            case "unmute":
+                if self.mutes.get((account, subject), (False, -1))[1] == at:
+                    del self.mutes[account, subject]
+            case "end_announcement":
+                if self.announcements.get(subject, ("", -1))[1] == at:
+                    del self.announcements[subject]
+            case "end_filter":
+                if subject in self.filters and self.filters[subject][1].until == at:
+                    del self.filters[subject]
+            case "close_account":
+                self._dissolve(account)
+
+    def _stand(self, account: int, standing: str) -> None:
+        self.accounts[account].standing = standing
+        self.suspended.discard(account)
+        self.limited.discard(account)
+        if standing == "limited":
+            self.limited.add(account)
+        elif standing != "active":
+            self.suspended.add(account)
+
+    def _end_access(self, account: int) -> None:
+        self.sessions = {h: whose for h, whose in self.sessions.items() if whose != account}
+        self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+        self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
+
+    def _dissolve(self, account: int) -> None:
+        """All that a closed account held goes. Whom it blocked stays blocked."""
+        for follower, followed in list(self.follows):
+            if account in (follower, followed):
+                self._unfollow(follower, followed)
+        for row in self.posts:
+            if row.author == account and not row.deleted:
+                row.deleted = True
+                self._take_back(row.number if row.boost_of else 0)
+        for post, whose in list(self.favourites):
+            if whose == account:
+                self._take_back(self.favourites.pop((post, whose)))
+        self.told = [t for t in self.told if t.account != account]
+        self.filtered = {pair for pair in self.filtered if pair[0] != account}
+        self.policies.pop(account, None)
+        for mine in (
+            self.mutes, self.followed_tags, self.featured_tags, self.positions, self.notes,
+            self.requests,
+        ):  # fmt: skip
+            for key in [key for key in mine if key[0] == account]:
+                del mine[key]
+        self.domains = {pair for pair in self.domains if pair[0] != account}
+        for kept in (self.filters, self.invites):
+            for key in [key for key, value in kept.items() if value[0] == account]:
+                del kept[key]
+        for number in [n for n, one in self.lists.items() if one.owner == account]:
+            del self.lists[number]
+
+    def _filtered_of(self, account: int, sender: int) -> set[tuple[int, int]]:
+        return {t[:2] for t in self.told if t[:2] in self.filtered and t[::3] == (account, sender)}
+
+    def _verdict(self, account: int, kind: str, sender: int, post: int) -> str:
+        """accept, filter or drop: what the account's policy says, the strictest first."""
+        if kind in ("status", "group_request", "group_accepted", "poll", "update"):
+            return "accept"
+        if self.requests.get((account, sender)) == "accepted":
+            return "accept"
+        policy = self.policies.get(account, NotificationPolicy())
+        said = []
+        if (sender, account) not in self.follows:
+            said.append(policy.not_followers)
+        if (account, sender) not in self.follows:
+            said.append(policy.not_following)
+            if self.stamp - self.accounts[sender].created < 30 * 24 * 3600 * 1000:
+                said.append(policy.new_accounts)
+            if sender in self.limited:
+                said.append(policy.limited_accounts)
+            row = self.row(post)
+            private = kind == "mention" and row is not None and row.visibility == "direct"
+            if private and row is not None and row.parent_author != account:
+                said.append(policy.private_mentions)
+        if "drop" in said:
+            return "drop"
+        if kind == "mention" and self.accounts[sender].role != "member":
+            return "accept"
+        return "filter" if "filter" in said else "accept"
 
     def _unfollow(self, follower: int, followed: int) -> None:
+        self.endorsements.discard((follower, followed))
         if (follower, followed) in self.follows:
             self._take_back(self.follows.pop((follower, followed)).number)
             # a list is of accounts that one follows
@@ -629,14 +925,24 @@ class Oracle:
         """At most one for an account and message: the first kind stands."""
         if account == sender or self.blocked_either_way(account, sender):
             return
+        if account in self.suspended:
+            return
         if self.mutes.get((account, sender), (False, 0))[0]:
             return
         if [t for t in self.told if t[:2] == (account, self.number)]:
             return
+        verdict = self._verdict(account, kind, sender, post)
+        if verdict == "drop":
+            return
         self.told.append(Told(account, self.number, kind, sender, post))
+        if verdict == "filter":
+            self.filtered.add((account, self.number))
+            self.requests[account, sender] = "waiting"
+            return
         self.events.append(Event(self.number, "notification", 0, frozenset([account])))
 
     def _take_back(self, number: int) -> None:
+        self.filtered = {pair for pair in self.filtered if pair[1] != number}
         self.told = [t for t in self.told if t.number != number]
 
     # --- looking up ---------------------------------------------------------------------------
@@ -879,6 +1185,8 @@ class Oracle:
         for told in sorted(self.told, key=lambda t: -t.number):
             if told.account != account or self.blocked_either_way(account, told.sender):
                 continue
+            if told[:2] in self.filtered or told.sender in self.suspended:
+                continue
             if told.post:
                 row = self.row(told.post)
                 assert row is not None
@@ -900,6 +1208,7 @@ class Oracle:
             elif event.kind == "notification":
                 told = [t for t in self.told if t[:2] == (account, event.number)]
                 concerns = account in event.accounts and bool(told)
+                concerns = concerns and told[0][:2] not in self.filtered
             else:
                 assert row is not None
                 concerns = self.is_candidate(row, account)

@@ -77,6 +77,7 @@ def compare(state: State, oracle: Oracle) -> None:
         for list_, one in oracle.lists.items()
         for account, number in one.members.items()
     }
+    compare_place(state, oracle)
     graph = state.graph
     for account in oracle.accounts:
         for tag in TAGS:
@@ -94,6 +95,46 @@ def compare(state: State, oracle: Oracle) -> None:
         assert graph.hiders.has(b, a) == bool([one for one in hidden if b in one.members])
         assert graph.blocks.has(a, b) == graph.blockers.has(b, a) == ((a, b) in oracle.blocks)
         assert graph.muters.has(b, a) == ((a, b) in oracle.mutes)
+
+
+def compare_place(state: State, oracle: Oracle) -> None:
+    """Standings, settings and what else of running the place; what accounts keep for themselves."""
+    rows, graph = state.execute, state.graph
+    assert dict(rows("select number, standing from accounts where kind = 'person'")) == {
+        number: account.standing for number, account in oracle.accounts.items()
+    }
+    assert set(graph.hidden[graph.SUSPENDED]) == oracle.suspended
+    assert set(graph.hidden[graph.LIMITED]) == oracle.limited
+    assert dict(rows("select name, value from settings")) == oracle.settings
+    texts = rows("select text from rules order by number").fetchall()
+    assert tuple(text for (text,) in texts) == oracle.rules
+    assert {
+        number: (text, until)
+        for number, text, until in rows("select number, text, until from announcements")
+    } == oracle.announcements
+    # a spent invitation may be forgotten
+    assert {hash_: invite for hash_, *invite in rows("select * from invites where uses > 0")} == {
+        hash_: list(invite) for hash_, invite in oracle.invites.items() if invite[1]
+    }
+    assert {(a, b): text for a, b, text in rows("select * from notes")} == oracle.notes
+    assert set(rows("select account, target from endorsements")) == oracle.endorsements
+    assert set(rows("select account, domain from domain_blocks")) == oracle.domains
+    assert {
+        number: (account, title, contexts.split(","), until)
+        for number, account, title, contexts, until in rows(
+            "select number, account, title, contexts, until from filters"
+        )
+    } == {
+        number: (account, one.title, list(one.contexts), one.until)
+        for number, (account, one) in oracle.filters.items()
+    }
+    assert set(rows("select account, number from notifications where filtered = 1")) == (
+        oracle.filtered
+    )
+    assert {
+        (a, b): answer
+        for a, b, answer in rows("select account, sender, state from notification_requests")
+    } == oracle.requests
 
 
 def compare_relations(path: Path, oracle: Oracle) -> None:
