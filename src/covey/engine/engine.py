@@ -80,7 +80,8 @@ class Event(Struct, frozen=True):
 
     `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
     (0); `accounts` are those whose home (posts), notifications ("notification") or positions
-    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME"."""
+    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME",
+    "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that its author is in."""
 
     number: int
     kind: str
@@ -138,6 +139,8 @@ class Engine:
         """Ids put into homes since the start."""
         self.failures = 0
         """Messages answered `internal`."""
+        self.lists_watched = False
+        """Whether events name the lists that authors are in."""
 
     # --- start --------------------------------------------------------------------------------
 
@@ -275,12 +278,13 @@ class Engine:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            batch.events.append(Event(number, "post", post.id, readers, _shared_queues(post)))
+            queues = (*_shared_queues(post), *self._lists_with(post))
+            batch.events.append(Event(number, "post", post.id, readers, queues))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
-            queues: tuple[str, ...] = ()
+            queues = ()
             if kind in ("delete", "edit"):
                 readers, queues = self._who_had(subject)
             batch.events.append(Event(number, kind, subject, readers, queues))
@@ -294,8 +298,20 @@ class Engine:
         post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
-        # which tags it had is gone with it: whoever watches a tag is told
-        return readers, ("public", "tag/") if post.visibility == Reach.PUBLIC else ()
+        queues = (*_group_queues(post), *self._lists_with(post))
+        if post.visibility == Reach.PUBLIC:
+            # which tags it has now is another matter: whoever watches a tag is told
+            queues += ("public", "tag/")
+        return readers, queues
+
+    def _lists_with(self, post: Candidate) -> tuple[str, ...]:
+        """The lists that the author is in; which of them show the post, edges find out."""
+        if not self.lists_watched or post.visibility == Reach.DIRECT:
+            return ()
+        rows = self.state.execute(
+            "select list from list_members where account = ? order by list", (post.account,)
+        )
+        return tuple(f"list/{number}" for (number,) in rows)
 
     def _commit(self, batch: _Batch) -> None:
         """Steps 4 and 5: append, show."""
@@ -337,8 +353,15 @@ class Engine:
 
 
 def _shared_queues(post: Candidate) -> tuple[str, ...]:
-    """The queues of everybody that the post stands in. Replies to others stand in tags only."""
-    if post.visibility != Reach.PUBLIC or post.boost_of:
-        return ()
-    own = not post.reply_to or post.reply_account == post.account
-    return (*(("public",) if own else ()), *(f"tag/{tag}" for tag in post.tags))
+    """The queues of everybody and of groups that the post stands in. Replies to others stand in
+    public not."""
+    queues = _group_queues(post)
+    if post.visibility == Reach.PUBLIC and not post.boost_of:
+        if not post.reply_to or post.reply_account == post.account:
+            queues += ("public",)
+        queues += tuple(f"tag/{tag}" for tag in post.tags)
+    return queues
+
+
+def _group_queues(post: Candidate) -> tuple[str, ...]:
+    return tuple(f"group/{group}" for group in post.groups)

@@ -11,13 +11,21 @@ from itertools import islice
 from typing import Final
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Reach, Relations, delivered, sets_aside, visible
+from covey.delivery.audience import (
+    Candidate,
+    Listing,
+    Reach,
+    Relations,
+    delivered,
+    listed,
+    sets_aside,
+    visible,
+)
 from covey.limits import CHANGES_MS
-from covey.state.home import ids_above
-from covey.state.merge import END
 from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of
+from covey.state.home import ids_above, list_ids_above
+from covey.state.merge import END
 from covey.state.queries import PUBLIC, Snapshot
-
 
 _OF_POSTS: Final = ("delete", "edit")
 
@@ -51,6 +59,67 @@ def tag_after(
     """(number, id) of public posts with the tag that the reader did not set aside."""
     where = "from tags join posts on id = post where tag = ? and now = 1"
     return _shared_after(snapshot, reader, number, limit, where, (tag,), "post")
+
+
+def group_after(
+    snapshot: Snapshot, reader: Relations, group: int, number: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of posts in the group that the reader may see and did not set aside."""
+    where = 'from group_posts join posts on id = post where "group" = ? and now = 1'
+    return _shared_after(snapshot, reader, number, limit, where, (group,), "post")
+
+
+def list_after(
+    snapshot: Snapshot, listing: Listing, number: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of the list's candidates, also of those deleted since."""
+    above = _id_after(snapshot, number) - 1
+    ids = list(islice(list_ids_above(snapshot, listing, above, END, limit), limit))
+    return sorted(snapshot.among("select number, id from posts where id in carray(?)", ids))
+
+
+def may_watch(snapshot: Snapshot, reader: Relations, queue: str) -> bool:
+    """A list is its owner's, a group its members' or, an open one, everybody's."""
+    kind, _, which = queue.partition("/")
+    if kind == "list":
+        return snapshot.list_of(reader.account, int(which)) is not None
+    if kind == "group":
+        return int(which) in reader.groups or int(which) in reader.everybody.open_groups
+    return True
+
+
+def stands_in(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate) -> bool:
+    """Whether the post, of which the engine says that it stands in `queue` (not home or
+    notifications), stands there for this reader."""
+    kind, _, which = queue.partition("/")
+    if kind == "list":
+        listing = snapshot.listing(reader, int(which))
+        return listing is not None and listed(post, listing)
+    return (
+        may_watch(snapshot, reader, queue)
+        and visible(post, reader)
+        and not sets_aside(post, reader)
+    )
+
+
+def concerns(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate) -> bool:
+    """Whether a reader of `queue` is told that the post is gone or another: of what was in home or
+    mentioned the reader; of what was public; of what was posted to the group, or by a member of the
+    list."""
+    kind, _, which = queue.partition("/")
+    match kind:
+        case "home" | "notifications":
+            return reader.account in (post.account, *post.mentioned) or delivered(post, reader)
+        case "group":
+            return int(which) in post.groups and may_watch(snapshot, reader, queue)
+        case "list":
+            listing = snapshot.listing(reader, int(which))
+            return (
+                listing is not None
+                and post.account in listing.members
+                and post.visibility != Reach.DIRECT
+            )
+    return post.visibility == Reach.PUBLIC
 
 
 def _shared_after(
@@ -91,11 +160,9 @@ def notifications_after(snapshot: Snapshot, account: int, number: int, limit: in
 def changes_after(
     snapshot: Snapshot, reader: Relations, queues: Collection[str], number: int, limit: int
 ) -> list[tuple[int, str, int]]:
-    """(number, kind, subject) of the reader's own reading positions, and of deletes and edits: for
-    its home and notifications, of what was in its home or mentioned it; for queues of everybody, of
-    what was public."""
+    """(number, kind, subject) of the reader's own reading positions, if it watches its home or
+    notifications, and of deletes and edits that concern one of the queues."""
     own = bool({"home", "notifications"} & set(queues))
-    shared = bool(set(queues) - {"home", "notifications"})
     found: list[tuple[int, str, int]] = []
     while len(found) < limit:
         rows = snapshot.rows(
@@ -105,12 +172,11 @@ def changes_after(
         )
         posts = snapshot.candidates([row[2] for row in rows if row[1] in _OF_POSTS])
         for changed, kind, subject, account in rows:
-            concerned = own and account == reader.account
-            if kind in _OF_POSTS and not concerned:
+            if kind in _OF_POSTS:
                 post = posts[subject]
-                concerned = (shared and post.visibility == Reach.PUBLIC) or (
-                    own and (reader.account in post.mentioned or delivered(post, reader))
-                )
+                concerned = any(concerns(snapshot, reader, queue, post) for queue in queues)
+            else:
+                concerned = own and account == reader.account
             if concerned:
                 found.append((changed, kind, subject))
         if len(rows) < limit:

@@ -19,7 +19,7 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Relations, sets_aside
+from covey.delivery.audience import Relations
 from covey.engine.client import EngineClient
 from covey.engine.frames import Wake, WireEvent
 from covey.errors import Refused
@@ -41,9 +41,9 @@ ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit":
 
 class StreamEvent(Struct, frozen=True):
     """`subject` is a post id for "post", "delete" and "edit", the log number for "notification";
-    `queue` is where it stands: "home", "notifications", "public", "tag/NAME". A "gap" says that
-    events before it are missing from the stream (not from the queues); a "heartbeat" that nothing
-    happened."""
+    `queue` is where it stands: "home", "notifications", "public", "tag/NAME", "group/NUMBER",
+    "list/NUMBER". A "gap" says that events before it are missing from the stream (not from the
+    queues); a "heartbeat" that nothing happened."""
 
     cursor: str
     kind: str
@@ -146,10 +146,11 @@ class Hub:
     async def open(
         self, *, account: int = 0, queues: Sequence[str], cursor: str | None = None
     ) -> Stream:
-        """A stream of `queues` ("home", "notifications" of `account`; "public", "tag/NAME"), from
-        `cursor` on when one is given, else from now on.
+        """A stream of `queues` ("home", "notifications", "list/NUMBER" of `account`; "public",
+        "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
+        ("not_found") for a list that is not the account's and a group that it may not read,
         ("unanswered") when the engine can't be reached.
         """
         start = _parse(cursor) if cursor else None
@@ -157,6 +158,7 @@ class Hub:
             raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
         if account and self._per_account.get(account, 0) >= STREAMS_PER_ACCOUNT:
             raise Refused("too_many_streams", limit=STREAMS_PER_ACCOUNT)
+        self._check(account, queues)
         stream = Stream(self, account, tuple(queues))
         # live events are held back by this until the catch-up has said how far it came
         stream.number = _HELD
@@ -170,6 +172,15 @@ class Hub:
         with self._snapshot() as snapshot:
             self._read_from(snapshot, stream, start or (self._engine.epoch, stream.number, _ALL))
         return stream
+
+    def _check(self, account: int, queues: Sequence[str]) -> None:
+        """Raises Refused("not_found")."""
+        if not any(queue.startswith(("list/", "group/")) for queue in queues):
+            return
+        with self._snapshot() as snapshot:
+            relations = self._relations(snapshot, account)
+            if not all(catch_up.may_watch(snapshot, relations, queue) for queue in queues):
+                raise Refused("not_found")
 
     def _join(self, stream: Stream) -> None:
         for name in _names(stream):
@@ -235,23 +246,23 @@ class Hub:
             if event.kind != "post":
                 for stream in streams.get(f"notifications/{account}", ()):
                     found.setdefault(stream, "notifications")
-        shows: dict[int, bool] = {}
         for queue in event.queues:
+            shows: dict[int, bool] = {}
             for stream in streams.get(queue, ()):
                 if stream.account not in shows:
-                    shows[stream.account] = self._shows(stream.account, event)
+                    shows[stream.account] = self._shows(stream.account, queue, event)
                 if shows[stream.account]:
                     found.setdefault(stream, queue)
         return found.items()
 
-    def _shows(self, account: int, event: WireEvent) -> bool:
-        """Shared queues hold nothing of those whom a reader set aside, and strangers see nothing of
-        limited accounts in them."""
-        if event.kind != "post":
-            return True
+    def _shows(self, account: int, queue: str, event: WireEvent) -> bool:
+        """Shared queues hold nothing of those whom a reader set aside, lists not every reply, …"""
         with self._snapshot() as snapshot:
-            post = snapshot.post(event.subject)
-            return post is not None and not sets_aside(post, self._relations(snapshot, account))
+            relations = self._relations(snapshot, account)
+            if event.kind != "post":
+                return catch_up.may_watch(snapshot, relations, queue)
+            post = snapshot.candidates([event.subject]).get(event.subject)
+            return post is not None and catch_up.stands_in(snapshot, relations, queue, post)
 
     def _connected(self) -> None:
         """The engine is there again: watch what was watched, catch up what was missed."""
@@ -330,18 +341,30 @@ class Hub:
             elif queue == "notifications":
                 for number in catch_up.notifications_after(snapshot, account, since, limit):
                     add(number, "notification", queue, number)
-            elif queue == "public":
-                for number, id_ in catch_up.public_after(snapshot, relations, since, limit):
-                    add(number, "post", queue, id_)
             else:
-                tag = queue.partition("/")[2]
-                for number, id_ in catch_up.tag_after(snapshot, relations, tag, since, limit):
+                for number, id_ in _missed_posts(snapshot, relations, queue, since, limit):
                     add(number, "post", queue, id_)
         for number, kind, subject in catch_up.changes_after(
             snapshot, relations, stream.queues, since, limit
         ):
             add(number, kind, stream.queues[0], subject)
         return list(found.values())
+
+
+def _missed_posts(
+    snapshot: Snapshot, relations: Relations, queue: str, since: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of what came to a queue that is not home or notifications."""
+    kind, _, which = queue.partition("/")
+    match kind:
+        case "public":
+            return catch_up.public_after(snapshot, relations, since, limit)
+        case "tag":
+            return catch_up.tag_after(snapshot, relations, which, since, limit)
+        case "group":
+            return catch_up.group_after(snapshot, relations, int(which), since, limit)
+    listing = snapshot.listing(relations, int(which))
+    return catch_up.list_after(snapshot, listing, since, limit) if listing else []
 
 
 _HELD: Final = 1 << 62
