@@ -431,7 +431,7 @@ class Oracle:
                     raise No("already_done")
                 for account in sorted(accounts):
                     if account not in members:
-                        self._account(account)
+                        self._there(account)
                         if account != actor and (actor, account) not in self.follows:
                             raise No("list_not_followed")
             case RemoveFromList(accounts=accounts):

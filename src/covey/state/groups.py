@@ -38,6 +38,7 @@ from covey.state.accounts import check_free_name, look_key, require_account
 from covey.state.notifications import notify
 from covey.state.posts import bury
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_there
 from covey.state.state import Outcome, State
 from covey.state.texts import check_text
 
@@ -177,7 +178,7 @@ def apply_leave_group(state: State, entry: Entry, message: LeaveGroup, outcome: 
 def check_invite_to_group(state: State, actor: int, message: InviteToGroup, stamp: int) -> None:
     join = join_of(state, message.group, actor)
     _require(state, message.group, actor, "member" if join == "open" else "moderator")
-    require_account(state, message.account)
+    require_there(state, message.account)
     graph = state.graph
     if graph.blocks.has(message.account, actor):
         raise Refused("blocks_you")
