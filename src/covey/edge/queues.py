@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from covey.delivery.audience import STRANGER, Reach, Relations, sets_aside
 from covey.edge.cursor import Cursor, Page, fill, page
-from covey.edge.shown import Listed, Load, Post, is_shown, load_originals
+from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
 from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
@@ -55,8 +55,7 @@ def outbox(
     originals: dict[int, PostRow] = {}
 
     def show(rows: Sequence[PostRow]) -> list[PostRow]:
-        load_originals(snapshot.posts, rows, originals)
-        return [row for row in rows if is_shown(row, originals, reader)]
+        return shown(snapshot.posts, rows, originals, reader)
 
     rows = fill(cursor, _posts(snapshot, cursor, where, "id", values), show, _id)
     return page(cursor, rows, _id, originals)
@@ -134,7 +133,8 @@ def read_shared(
     pull = _pull(snapshot, cursor.ascending, select, queue.id, queue.values)
 
     def show(rows: Sequence[Post]) -> list[Post]:
-        return [row for row in rows if is_shown(row, {}, reader) and not sets_aside(row, reader)]
+        rows = shown(snapshot.gists, rows, {}, reader)
+        return [row for row in rows if not sets_aside(row, reader)]
 
     return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
 
@@ -154,14 +154,14 @@ def thread(
         f" select {POST} from up join posts on id = above order by place",
         (post.reply_to,),
     )
-    ancestors = [row for row in _rows(above) if is_shown(row, {}, reader)]
+    ancestors = shown(snapshot.gists, _rows(above), {}, reader)
     ancestors = ancestors[:CONTEXT_ANCESTORS][::-1]
 
     # level by level: a thread costs a query for each, not for each post
     children: dict[int, list[int]] = {}
-    shown: dict[int, PostRow] = {}
+    below: dict[int, PostRow] = {}
     level, left = [post.id], THREAD_POSTS
-    while level and left and len(shown) < CONTEXT_DESCENDANTS:
+    while level and left and len(below) < CONTEXT_DESCENDANTS:
         found = snapshot.rows(
             "select id, reply_to from posts where reply_to in carray(?) and reply_to != 0"
             " order by id limit ?",
@@ -172,15 +172,15 @@ def thread(
         for id_, parent in found:
             children.setdefault(parent, []).append(id_)
         rows = snapshot.posts(level)
-        for id_ in level:
-            if len(shown) < CONTEXT_DESCENDANTS and is_shown(rows[id_], {}, reader):
-                shown[id_] = rows[id_]
+        for row in shown(snapshot.gists, [rows[id_] for id_ in level], {}, reader):
+            if len(below) < CONTEXT_DESCENDANTS:
+                below[row.id] = row
     descendants: list[PostRow] = []
     stack = children.get(post.id, [])[::-1]
     while stack:
         id_ = stack.pop()
-        if id_ in shown:
-            descendants.append(shown[id_])
+        if id_ in below:
+            descendants.append(below[id_])
         stack += children.get(id_, [])[::-1]
     return ancestors, descendants
 
@@ -277,13 +277,14 @@ def shown_notifications(
     missing = {row.post for row in rows if row.post} - posts.keys()
     if missing:
         posts.update(load(missing))
+        load_originals(load, [posts[id_] for id_ in missing], posts)
     return [
         row
         for row in rows
         if row.sender not in reader.blocks
         and row.sender not in reader.blocked_by
         and row.sender not in reader.everybody.hidden
-        and (not row.post or (row.post in posts and is_shown(posts[row.post], {}, reader)))
+        and (not row.post or (row.post in posts and is_shown(posts[row.post], posts, reader)))
     ]
 
 

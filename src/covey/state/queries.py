@@ -123,6 +123,7 @@ class PostGist(Struct, frozen=True):
     account: int
     visibility: int
     boost_of: int
+    quote_of: int
     mentioned_column: bytes
     groups_column: bytes
     deleted: int
@@ -179,7 +180,7 @@ PUBLIC: Final = (
     "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
 )
 """What stands in the public queue, in the words of its index."""
-GIST: Final = "id, account, visibility, boost_of, mentioned, groups, deleted, stamp"
+GIST: Final = "id, account, visibility, boost_of, quote_of, mentioned, groups, deleted, stamp"
 """The columns of a PostGist, in its order."""
 _LIST: Final = "select number, account, title, replies, exclusive from lists"
 _AMONG: Final = "in carray(?)"
