@@ -1,11 +1,13 @@
-"""All queues but home and lists, by cursor: an account's outbox, public, a tag, a group, a
-conversation, a thread, notifications, and the accounts around an account or a post."""
+"""All queues but home and lists, by cursor: an account's outbox, public, a tag, a group, a thread,
+conversations, what an account keeps, what a post was, notifications, and the accounts around an
+account or a post."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from covey.delivery.audience import STRANGER, Reach, Relations, sets_aside
@@ -13,7 +15,10 @@ from covey.edge.cursor import Cursor, Page, fill, page
 from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
 from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
+from covey.messages import Post as PostMessage
+from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
+from covey.state.texts import Facets, decode_facets
 
 THREAD_POSTS: Final = 1_000
 """Looked at for what a thread shows: deleted and hidden posts stand in the way too."""
@@ -199,6 +204,212 @@ def flags(snapshot: Snapshot, account: int, ids: Collection[int]) -> tuple[set[i
         (numbers(ids), account),
     )
     return {id_ for (id_,) in favourited}, {id_ for (id_,) in boosted}
+
+
+def marks(
+    snapshot: Snapshot, account: int, ids: Collection[int]
+) -> tuple[set[int], set[int], set[int]]:
+    """What the account keeps of posts (never a boost): (bookmarked, pinned, in a muted thread)."""
+    if not ids or not account:
+        return set(), set(), set()
+    values = numbers(ids), account
+    bookmarked = snapshot.rows(
+        "select post from bookmarks where post in carray(?) and account = ?", values
+    )
+    pinned = snapshot.rows("select post from pins where post in carray(?) and account = ?", values)
+    muted = snapshot.rows(
+        "select id from posts join muted_threads using (thread)"
+        " where id in carray(?) and muted_threads.account = ?",
+        values,
+    )
+    return {id_ for (id_,) in bookmarked}, {id_ for (id_,) in pinned}, {id_ for (id_,) in muted}
+
+
+# --- what an account keeps --------------------------------------------------------------------
+
+
+def bookmarks(
+    snapshot: Snapshot, reader: Relations, cursor: Cursor
+) -> Page[tuple[int, PostRow]]:
+    """(number, post) of the reader's bookmarks; positions are their log numbers. What stands no
+    more, or may not be seen any more, is passed over."""
+    columns = ", ".join(f"p.{column}" for column in POST.split(", "))
+    select = (
+        f"select b.number, {columns} from bookmarks b join posts p on p.id = b.post"
+        " where b.account = ?"
+    )
+    pull = _pull(snapshot, cursor.ascending, select, "b.number", (reader.account,))
+    originals: dict[int, PostRow] = {}
+
+    def show(rows: Sequence[tuple[int, PostRow]]) -> list[tuple[int, PostRow]]:
+        load_originals(snapshot.posts, [post for _, post in rows], originals)
+        return [row for row in rows if is_shown(row[1], originals, reader)]
+
+    rows = fill(
+        cursor, lambda *place: [(row[0], PostRow(*row[1:])) for row in pull(*place)], show, _first
+    )
+    return page(cursor, rows, _first, originals)
+
+
+def pinned(snapshot: Snapshot, reader: Relations, account: int) -> list[PostRow]:
+    """What the account shows at the top of its profile, last pinned first; at most
+    PINS_PER_ACCOUNT."""
+    ids = snapshot.rows("select post from pins where account = ? order by number desc", (account,))
+    posts = snapshot.posts([id_ for (id_,) in ids])
+    return shown(snapshot.gists, [posts[id_] for (id_,) in ids], {}, reader)
+
+
+class DraftRow(Struct, frozen=True):
+    """A post that is held until `at` (stamp)."""
+
+    number: int
+    at: int
+    post: PostMessage
+
+
+_texts: Final = msgspec.msgpack.Decoder(tuple[str, ...])
+_post_message: Final = msgspec.msgpack.Decoder(PostMessage)
+
+
+def drafts(snapshot: Snapshot, account: int, cursor: Cursor) -> Page[DraftRow]:
+    """What the account holds; positions are the log numbers of the drafts."""
+    select = "select number, at, body from drafts where account = ?"
+    pull = _pull(snapshot, cursor.ascending, select, "number", (account,))
+    rows = fill(
+        cursor,
+        lambda *place: [DraftRow(n, at, _post_message.decode(b)) for n, at, b in pull(*place)],
+        list,
+        _number_of,
+    )
+    return page(cursor, rows, _number_of)
+
+
+def _number_of(row: DraftRow) -> int:
+    return row.number
+
+
+# --- of one post ------------------------------------------------------------------------------
+
+
+class Version(Struct, frozen=True):
+    """What a post said since `stamp`."""
+
+    stamp: int
+    language: str
+    warning: str
+    sensitive: int
+    text: str
+    facets_column: bytes
+    poll_column: bytes
+    """msgpack of its poll's options; empty: it had none."""
+
+    @property
+    def facets(self) -> Facets:
+        return decode_facets(self.facets_column)
+
+    @property
+    def poll(self) -> tuple[str, ...]:
+        """The options of its poll."""
+        return _texts.decode(self.poll_column) if self.poll_column else ()
+
+
+def history(snapshot: Snapshot, post: PostRow) -> list[Version]:
+    """All that a post said, oldest first, what it says now at last."""
+    before = snapshot.rows(
+        "select stamp, language, warning, sensitive, text, facets, poll from versions"
+        " where post = ? order by number",
+        (post.id,),
+    )
+    poll = snapshot.row("select options from polls where post = ?", (post.id,))
+    now = Version(
+        post.edited or post.stamp, post.language, post.warning, post.sensitive, post.text,
+        post.facets_column, poll[0] if poll else b"",
+    )  # fmt: skip
+    return [*(Version(*row) for row in before), now]
+
+
+class OwnPoll(Struct, frozen=True):
+    """A poll as one account sees it."""
+
+    poll: PollRow
+    choices: tuple[int, ...]
+    """Its own; empty: it did not vote."""
+
+
+def polls(snapshot: Snapshot, account: int, ids: Collection[int]) -> dict[int, OwnPoll]:
+    """Those that the posts have, by post, with the account's own votes."""
+    found = snapshot.among(f"select {POLL} from polls where post in carray(?)", ids)
+    if not found:
+        return {}
+    votes = snapshot.rows(
+        "select votes.post, choices from votes join polls on polls.post = votes.post"
+        " where votes.post in carray(?) and account = ? and number >= begun",
+        (numbers(ids), account),
+    )
+    own = {post: tuple(msgspec.msgpack.decode(choices)) for post, choices in votes}
+    return {row[0]: OwnPoll(PollRow(*row), own.get(row[0], ())) for row in found}
+
+
+# --- conversations ----------------------------------------------------------------------------
+
+
+class ConversationRow(Struct, frozen=True):
+    """A thread of direct posts that an account takes part in."""
+
+    thread: int
+    """Id of the post that began it."""
+    position: int
+    """Id of its last direct post, whoever wrote it: pages go by it."""
+    post: PostRow
+    """The last one that the reader is shown."""
+    unread: bool
+    """Whether that is somebody else's and above the reading position."""
+
+
+def conversations(
+    snapshot: Snapshot, reader: Relations, cursor: Cursor
+) -> Page[ConversationRow]:
+    """The reader's conversations, those first in which something was said last."""
+    select = "select last_post, thread from conversations where account = ?"
+    pull = _pull(snapshot, cursor.ascending, select, "last_post", (reader.account,))
+    last: dict[int, PostRow] = {}
+
+    def show(rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        posts = snapshot.posts([position for position, _ in rows])
+        seen = shown(snapshot.gists, list(posts.values()), {}, reader)
+        by_id = {row.id: row for row in seen if not sets_aside(row, reader)}
+        for position, thread in rows:
+            row = by_id.get(position)
+            if row is None:  # of somebody whom the reader set aside: what was said before?
+                before = Cursor(max_id=position, limit=1)
+                row = next(iter(conversation(snapshot, reader, thread, before).rows), None)
+            if row is not None:
+                last[thread] = row
+        return [row for row in rows if row[1] in last]
+
+    rows = fill(cursor, pull, show, _first)
+    read = _read_conversations(snapshot, reader.account)
+    found = [
+        ConversationRow(thread, position, post, post.account != reader.account
+                        and post.id > read.get(thread, 0))
+        for position, thread in rows
+        for post in (last[thread],)
+    ]  # fmt: skip
+    return page(cursor, found, _position)
+
+
+def _position(row: ConversationRow) -> int:
+    return row.position
+
+
+def _read_conversations(snapshot: Snapshot, account: int) -> dict[int, int]:
+    """thread → the account's reading position there."""
+    rows = snapshot.rows(
+        "select queue, position from positions where account = ?"
+        " and queue > 'conversation/' and queue < 'conversation0'",  # 0 comes after the slash
+        (account,),
+    )
+    return {int(queue.partition("/")[2]): position for queue, position in rows}
 
 
 # --- notifications ----------------------------------------------------------------------------
