@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from covey.edge import queues
+from covey.edge.access import secret_hash
 from covey.edge.cursor import Cursor, Page, fill
 from covey.edge.cursor import page as page_of
 from covey.edge.passwords import hash_password
@@ -68,6 +69,7 @@ async def register(call: Call) -> Answer:
             raise Refused("agreement_needed")
         language = parameters.text("locale").replace("_", "-")
         await call.edge.count("registration", subject_of(call.address))
+        invite = parameters.text("invite_code")
         message = Register(
             name=parameters.text("username").strip(),
             email=parameters.text("email").strip().lower(),
@@ -75,6 +77,8 @@ async def register(call: Call) -> Answer:
             # an app sends what its device says: what is no language code is not the person's fault
             language=language if _LANGUAGE.fullmatch(language) else "",
             app=call.access.app,
+            signed_up=True,
+            invite_hash=secret_hash(invite) if invite else b"",
         )
         accepted = await call.edge.submit(SERVER, message)
     except Refused as refused:

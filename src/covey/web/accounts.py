@@ -86,7 +86,9 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
             key = submission_key(form, name, email, password)
             hashed = await passwords.hash_password(password)
             accepted = await edge.submit(
-                SERVER, Register(name=name, email=email, password_hash=hashed), key
+                SERVER,
+                Register(name=name, email=email, password_hash=hashed, signed_up=True),
+                key,
             )
             with edge.snapshot() as snapshot:
                 begin = snapshot.last_id
