@@ -23,7 +23,10 @@ from covey.messages import (
     ApproveAccount,
     Block,
     BlockDomain,
+    Bookmark,
     Boost,
+    CancelDraft,
+    ChangeDraft,
     ChangeList,
     CloseAccount,
     CloseSession,
@@ -33,7 +36,9 @@ from covey.messages import (
     DeleteList,
     Dismiss,
     DismissRequest,
+    Draft,
     Due,
+    Edit,
     Endorse,
     Favourite,
     FeatureTag,
@@ -46,10 +51,13 @@ from covey.messages import (
     Limit,
     Mention,
     Mute,
+    MuteThread,
     Note,
     NotificationPolicy,
     OpenSession,
     Password,
+    Pin,
+    Poll,
     Post,
     Profile,
     Read,
@@ -67,6 +75,7 @@ from covey.messages import (
     Token,
     Unblock,
     UnblockDomain,
+    Unbookmark,
     Unboost,
     Unendorse,
     Unfavourite,
@@ -74,7 +83,10 @@ from covey.messages import (
     Unfollow,
     UnfollowTag,
     Unmute,
+    UnmuteThread,
+    Unpin,
     Visibility,
+    Vote,
 )
 
 START_MS = 1_767_225_600_000
@@ -110,7 +122,8 @@ class Step(NamedTuple):
 READING = {
     "post": 16, "burst": 2, "delete": 4, "boost": 6, "unboost": 2, "favourite": 2, "unfavourite": 1,
     "follow": 10, "unfollow": 4, "block": 2, "unblock": 2, "mute": 3, "unmute": 2,
-    "read": 2, "dismiss": 1, "due": 1, "wait": 3, "register": 1,
+    "read": 2, "dismiss": 1, "due": 2, "wait": 3, "register": 1,
+    "edit": 4, "draft": 2, "vote": 2, "mute_thread": 1,
     "follow_tag": 3, "unfollow_tag": 1, "create_list": 2, "change_list": 1, "delete_list": 1,
     "add_to_list": 3, "remove_from_list": 1,
     "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
@@ -124,6 +137,8 @@ EVERYTHING = {
     "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
     "sign_up": 3, "note": 1, "endorse": 1, "unendorse": 1, "block_domain": 1, "unblock_domain": 1,
     "filter": 2, "delete_filter": 1,
+    "edit": 6, "draft": 4, "change_draft": 1, "cancel_draft": 2, "vote": 5, "mute_thread": 2,
+    "unmute_thread": 1, "bookmark": 2, "unbookmark": 1, "pin": 3, "unpin": 1, "due": 4,
 }  # fmt: skip
 
 RELATIONS = {
@@ -178,10 +193,16 @@ class Teller:
         self.told = 0
 
     def tell(self, step: Step) -> list[Submission]:
-        """Usually one; a burst is many; a wait none (the clock moves)."""
+        """Usually one; a burst is many; a wait none (the clock moves), or what is due then."""
         if step.kind == "wait":
             # not a whole number of anything, so that nothing falls due to the millisecond
-            self.now += [7, 999, 11 * MINUTE_MS, 61 * MINUTE_MS, 25 * 60 * MINUTE_MS][step.how % 5]
+            waits = [7, 999, 11 * MINUTE_MS, 61 * MINUTE_MS, 25 * 60 * MINUTE_MS]
+            next_due = min((at for at, _, _ in self.oracle.dues.values()), default=0)
+            if step.how % 2 and next_due > self.now:
+                # then the timer comes
+                self.now = next_due + 7
+                return [self._submission(step._replace(kind="due", who=0, what=0, key=0))]
+            self.now += waits[step.how // 2 % 5]
             return []
         if step.kind == "burst":
             posts = [step._replace(kind="post", what=0, how=0, key=0)] * (20 + step.how % 30)
@@ -198,7 +219,22 @@ class Teller:
             actor = SERVER if step.who != 62 else actor
         if isinstance(message, RUNNING) and step.who < 48:
             actor = (SERVER, 1)[step.who % 2]
+        if step.how % 8:
+            actor = self._owner(message) or actor
         return Submission(actor, message, self._key(step))
+
+    def _owner(self, message: AnyMessage) -> int:
+        """Who alone may do it; 0: whoever."""
+        oracle = self.oracle
+        if isinstance(message, ChangeDraft | CancelDraft):
+            return oracle.drafts.get(message.number, (0,))[0]
+        if isinstance(message, Edit | Pin | Delete):
+            row = oracle.row(message.post)
+            return row.author if row else 0
+        kept = oracle.pins if isinstance(message, Unpin) else oracle.bookmarks
+        if isinstance(message, Unpin | Unbookmark):
+            return next((account for account, post in kept if post == message.post), 0)
+        return 0
 
     def _key(self, step: Step) -> bytes:
         """Mostly fresh; some come again, of each sort."""
@@ -260,12 +296,12 @@ class Teller:
                 return "elsewhere"
         return "home"
 
-    def _post_message(self, step: Step) -> Post:
+    def _words(self, step: Step) -> tuple[str, tuple[Mention, ...], tuple[Tag, ...]]:
         what, how = step.what, step.how
         if how == 62:
-            return Post(text="  \n")
+            return "  \n", (), ()
         if how == 63:
-            return Post(text="long " * 101)
+            return "long " * 101, (), ()
         text, mentions, tags = f"post {self.told}", [], []
         if what % 4 == 1:
             for choice in {step.whom, step.whom // 4}:
@@ -278,14 +314,32 @@ class Teller:
         if what % 7 == 3:
             tags.append(Tag(len(text) + 1, len(text) + 7, "trees"))
             text += " #trees"
+        return text, tuple(mentions), tuple(tags)
+
+    def _poll(self, step: Step) -> Poll | None:
+        """Now and then one; of few sorts, so that an edit meets the same one again."""
+        if step.what % 4 != 2:
+            return None
+        options = (("yes", "no"), ("red", "green", "blue"), ("alone",))[step.how % 9 % 5 % 3]
+        return Poll(options, (300, 1200)[step.key % 2], step.key % 3 == 0, step.how % 4 == 0)
+
+    def _post_message(self, step: Step) -> Post:
+        what, how = step.what, step.how
+        text, mentions, tags = self._words(step)
         return Post(
             text=text,
             visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3)[how % 8]],
             reply_to=self._post(step.whom) if what % 3 == 2 else 0,
-            mentions=tuple(mentions),
-            tags=tuple(tags),
+            quote_of=self._post(step.whom) if what % 9 == 4 else 0,
+            poll=self._poll(step),
+            mentions=mentions,
+            tags=tags,
             language=["", *LANGUAGES][step.key % 4],
         )
+
+    def _soon(self, step: Step) -> int:
+        """A moment to which something is put off; now and then one that is past."""
+        return max(self.now, self.oracle.stamp) + (1, 5 * MINUTE_MS, 0, 60 * MINUTE_MS)[step.how % 4]
 
     def _until(self, step: Step) -> int:
         """Mostly without end, else soon; now and then a moment that is past."""
@@ -354,6 +408,44 @@ class Teller:
                 return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":
                 return self._post_message(step)
+            case "edit":
+                text, mentions, tags = self._words(step)
+                post = self._own(actor, whom) if how % 8 else self._post(what)
+                row = oracle.row(post)
+                if row is not None and row.versions and how % 5 == 0:
+                    text, mentions, tags = row.versions[-1].text, (), ()
+                return Edit(
+                    post=post, text=text, mentions=mentions, tags=tags, poll=self._poll(step),
+                    sensitive=how % 16 == 1,
+                )  # fmt: skip
+            case "draft":
+                return Draft(post=self._post_message(step), at=self._soon(step))
+            case "change_draft" | "cancel_draft":
+                drafts = list(oracle.drafts)
+                number = drafts[what % len(drafts)] if drafts and how % 8 else what
+                if step.kind == "cancel_draft":
+                    return CancelDraft(number=number)
+                return ChangeDraft(number=number, at=self._soon(step))
+            case "bookmark":
+                return Bookmark(post=self._post(what))
+            case "unbookmark":
+                kept = [post for _, post in oracle.bookmarks]
+                return Unbookmark(post=kept[what % len(kept)] if kept else self._post(what))
+            case "pin":
+                return Pin(post=self._own(actor, what) if how % 8 else self._post(what))
+            case "unpin":
+                kept = [post for _, post in oracle.pins]
+                return Unpin(post=kept[what % len(kept)] if kept else self._post(what))
+            case "mute_thread":
+                return MuteThread(post=self._post(what))
+            case "unmute_thread":
+                own = [thread for account, thread in oracle.muted_threads if account == actor]
+                return UnmuteThread(post=own[what % len(own)] if own else self._post(what))
+            case "vote":
+                asked = [row.id for row in oracle.posts if row.poll]
+                post = asked[-1 - what % len(asked)] if asked and how % 8 else self._post(what)
+                choices = (whom % 3, how % 3)[: 1 + how % 2]
+                return Vote(post=post, choices=choices if how != 63 else ())
             case "delete":
                 return Delete(post=self._own(actor, what) if how % 8 else self._post(what))
             case "boost":

@@ -24,7 +24,10 @@ from covey.messages import (
     ApproveAccount,
     Block,
     BlockDomain,
+    Bookmark,
     Boost,
+    CancelDraft,
+    ChangeDraft,
     ChangeList,
     CloseAccount,
     CloseSession,
@@ -34,7 +37,9 @@ from covey.messages import (
     DeleteList,
     Dismiss,
     DismissRequest,
+    Draft,
     Due,
+    Edit,
     Endorse,
     Favourite,
     FeatureTag,
@@ -44,10 +49,13 @@ from covey.messages import (
     Invite,
     Limit,
     Mute,
+    MuteThread,
     Note,
     NotificationPolicy,
     OpenSession,
     Password,
+    Pin,
+    Poll,
     Post,
     Read,
     Register,
@@ -62,6 +70,7 @@ from covey.messages import (
     Token,
     Unblock,
     UnblockDomain,
+    Unbookmark,
     Unboost,
     Unendorse,
     Unfavourite,
@@ -69,6 +78,9 @@ from covey.messages import (
     Unfollow,
     UnfollowTag,
     Unmute,
+    UnmuteThread,
+    Unpin,
+    Vote,
 )
 
 
@@ -90,7 +102,7 @@ class Event(NamedTuple):
 
     number: int
     kind: str
-    """"post" (subject: post id), "notification" (0), "delete" (post id), "read" (0)."""
+    """"post", "delete", "edit" (subject: post id), "notification", "read" (0)."""
     subject: int
     accounts: frozenset[int]
     public: bool = False
@@ -129,6 +141,32 @@ class List:
     """account → number of the message that added it."""
 
 
+class Said(NamedTuple):
+    """What a post says, since when, and by which message."""
+
+    text: str
+    language: str
+    warning: str
+    sensitive: bool
+    tags: tuple[str, ...]
+    options: tuple[str, ...]
+    """Of its poll."""
+    stamp: int
+    number: int
+
+
+@dataclass
+class Asked:
+    """A poll."""
+
+    options: tuple[str, ...]
+    multiple: bool
+    hide_totals: bool
+    ends: int
+    ended: bool = False
+    votes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+
 @dataclass
 class Row:
     """A post or boost; a deleted one stays as its own tombstone."""
@@ -151,6 +189,11 @@ class Row:
     quote_of: int = 0
     quoted_author: int = 0
     deleted: bool = False
+    versions: list[Said] = field(default_factory=list)
+    """What it said, the present version last; nothing of a boost. All above is of the first."""
+    ever_mentioned: set[int] = field(default_factory=set)
+    """By any of them."""
+    poll: Asked | None = None
 
 
 class Told(NamedTuple):
@@ -233,6 +276,14 @@ class Oracle:
         self.domains: set[tuple[int, str]] = set()
         self.filters: dict[int, tuple[int, SetFilter]] = {}
         """number → account, what it says."""
+        self.drafts: dict[int, tuple[int, int, Post]] = {}
+        """number → account, at, what it posts then."""
+        self.bookmarks: dict[tuple[int, int], int] = {}
+        """(account, post) → number."""
+        self.pins: dict[tuple[int, int], int] = {}
+        self.muted_threads: set[tuple[int, int]] = set()
+        self.conversations: dict[tuple[int, int], int] = {}
+        """(account, thread) → its last direct post."""
 
     # --- submissions --------------------------------------------------------------------------
 
@@ -256,7 +307,7 @@ class Oracle:
             id_ = len(self.apps) + 1
         elif isinstance(message, CreateList | SetFilter | Announce):
             id_ = self.number
-        elif isinstance(message, Post | Boost):
+        elif isinstance(message, Post | Boost) or self._posts_now(message):
             id_ = self.last_id = max(stamp * 65536, self.last_id + 1)
         self.apply(actor, message, id_)
         answer = Accepted(self.number, id_)
@@ -275,6 +326,17 @@ class Oracle:
         return [
             n for at, n in sorted((at, n) for n, (at, _, _) in self.dues.items()) if at <= stamp
         ]
+
+    def _posts_now(self, message: AnyMessage) -> bool:
+        """Whether it releases a draft that may be posted now."""
+        if not isinstance(message, Due) or self.due_kinds[message.number] != "release":
+            return False
+        account, _, post = self.drafts[message.number]
+        try:
+            self.check(account, post, self.stamp)
+        except No:
+            return False
+        return True
 
     # --- what is allowed ----------------------------------------------------------------------
 
@@ -363,13 +425,80 @@ class Oracle:
                 self._account(target)
                 if (actor, target) not in self.mutes:
                     raise No("already_done")
-            case Post(text=text, reply_to=parent):
-                if not text.strip():
-                    raise No("text_empty")
-                if len(text) > limits.POST_CHARACTERS:  # histories have no links
-                    raise No("text_long")
+            case Post(reply_to=parent, quote_of=quoted):
+                self._check_words(message)
                 if parent:
                     self._standing(parent, actor)
+                if quoted:
+                    row = self._standing(quoted, actor)
+                    if row.visibility not in ("public", "unlisted") and row.author != actor:
+                        raise No("quote_not_allowed")
+            case Edit(post=id_):
+                row = self.row(id_)
+                if row is None or row.deleted or row.boost_of or row.author != actor:
+                    raise No("not_yours")
+                self._check_words(message)
+                said = (message.text, message.language, message.warning, message.sensitive)
+                same = self._same_poll(row.poll, message.poll)
+                if same and row.poll and message.poll:
+                    same = row.poll.hide_totals == message.poll.hide_totals
+                if row.versions[-1][:4] == said and same:
+                    raise No("already_done")
+                if len(row.versions) > limits.EDITS_PER_POST:
+                    raise No("edits_many")
+            case Draft(at=at, post=post):
+                self._check_moment(at, stamp)
+                if len([1 for whose, _, _ in self.drafts.values() if whose == actor]) >= 300:
+                    raise No("drafts_many")
+                self.check(actor, post, stamp)
+            case ChangeDraft(number=number, at=at):
+                self._check_draft(actor, number)
+                self._check_moment(at, stamp)
+            case CancelDraft(number=number):
+                self._check_draft(actor, number)
+            case Bookmark(post=id_):
+                self._standing(id_, actor)
+                if (actor, id_) in self.bookmarks:
+                    raise No("already_done")
+            case Unbookmark(post=id_):
+                if (actor, id_) not in self.bookmarks:
+                    raise No("already_done")
+            case Pin(post=id_):
+                row = self._standing(id_, actor)
+                if row.author != actor or row.visibility == "direct":
+                    raise No("pin_not_allowed")
+                if (actor, id_) in self.pins:
+                    raise No("already_done")
+                if len([1 for whose, _ in self.pins if whose == actor]) >= limits.PINS_PER_ACCOUNT:
+                    raise No("pins_many")
+            case Unpin(post=id_):
+                if (actor, id_) not in self.pins:
+                    raise No("already_done")
+            case MuteThread(post=id_):
+                row = self._standing(id_, actor)
+                if (actor, self.thread_of(row)) in self.muted_threads:
+                    raise No("already_done")
+            case UnmuteThread(post=id_):
+                row = self.row(id_)
+                if row is None or row.boost_of:
+                    raise No("already_done")
+                if (actor, self.thread_of(row)) not in self.muted_threads:
+                    raise No("already_done")
+            case Vote(post=id_, choices=choices):
+                row = self._standing(id_, actor)
+                if row.poll is None:
+                    raise No("not_found")
+                if row.author == actor:
+                    raise No("vote_own")
+                if stamp >= row.poll.ends:
+                    raise No("poll_ended")
+                known = range(len(row.poll.options))
+                if not choices or [c for c in choices if c not in known]:
+                    raise No("vote_choices")
+                if len(choices) != len(set(choices)) or len(choices) > 1 > row.poll.multiple:
+                    raise No("vote_choices")
+                if actor in row.poll.votes:
+                    raise No("vote_twice")
             case Delete(post=id_):
                 row = self.row(id_)
                 if row is None or row.deleted or row.author != actor:
@@ -506,6 +635,22 @@ class Oracle:
                     raise No("due_gone")
                 if self.dues[number][0] > stamp:
                     raise No("not_yet_due")
+
+    def _check_words(self, message: Post | Edit) -> None:
+        if not message.text.strip():
+            raise No("text_empty")
+        if len(message.text) > limits.POST_CHARACTERS:  # histories have no links
+            raise No("text_long")
+        if message.poll and not 2 <= len(message.poll.options) <= limits.POLL_OPTIONS:
+            raise No("poll_options")
+
+    def _check_moment(self, at: int, stamp: int) -> None:
+        if not stamp < at <= stamp + limits.DRAFT_MS_MAX:
+            raise No("draft_moment")
+
+    def _check_draft(self, actor: int, number: int) -> None:
+        if number not in self.drafts or self.drafts[number][0] != actor:
+            raise No("not_found")
 
     def _only_the_server(self, actor: int) -> None:
         if actor != SERVER:
@@ -666,7 +811,7 @@ class Oracle:
             case Unmute(account=target):
                 del self.mutes[actor, target]
             case Due(number=due):
-                self._happen(self.due_kinds.pop(due), *self.dues.pop(due))
+                self._happen(self.due_kinds.pop(due), *self.dues.pop(due), id_)
             case Limit(account=target):
                 self._stand(target, "limited")
             case Suspend(account=target):
@@ -725,6 +870,36 @@ class Oracle:
                 self.filtered -= gone
             case Post():
                 self._post(actor, message, id_)
+            case Edit():
+                self._edit(actor, message)
+            case Draft(at=at, post=post):
+                self.drafts[number] = (actor, at, post)
+                self._later(at, "release", actor, number)
+            case ChangeDraft(number=which, at=at):
+                self.drafts[which] = (actor, at, self.drafts[which][2])
+                self.dues[which] = (at, actor, which)
+            case CancelDraft(number=which):
+                self._drop_draft(which)
+            case Bookmark(post=post):
+                self.bookmarks[actor, post] = number
+            case Unbookmark(post=post):
+                del self.bookmarks[actor, post]
+            case Pin(post=post):
+                self.pins[actor, post] = number
+            case Unpin(post=post):
+                del self.pins[actor, post]
+            case MuteThread(post=post):
+                row = self.row(post)
+                assert row is not None
+                self.muted_threads.add((actor, self.thread_of(row)))
+            case UnmuteThread(post=post):
+                row = self.row(post)
+                assert row is not None
+                self.muted_threads.remove((actor, self.thread_of(row)))
+            case Vote(post=post, choices=choices):
+                row = self.row(post)
+                assert row is not None and row.poll is not None
+                row.poll.votes[actor] = choices
             case Boost(post=original, visibility=visibility):
                 row = self.row(original)
                 assert row is not None
@@ -783,9 +958,20 @@ class Oracle:
         self.dues[self.number] = (at, account, subject)
         self.due_kinds[self.number] = kind
 
-    def _happen(self, kind: str, at: int, account: int, subject: int) -> None:
+    def _happen(self, kind: str, at: int, account: int, subject: int, id_: int) -> None:
         """What was due, unless it was ended or prolonged since."""
         match kind:
+            case "release":
+                author, _, post = self.drafts.pop(subject)
+                if id_:
+                    self._post(author, post, id_)
+            case "poll":
+                row = self.row(subject)
+                assert row is not None
+                if row.poll and not row.poll.ended and row.poll.ends == at:
+                    row.poll.ended = True
+                    for voter in (row.author, *sorted(row.poll.votes)):
+                        self._tell(voter, "poll", row.author, row.id)
             case "unmute":
                 if self.mutes.get((account, subject), (False, -1))[1] == at:
                     del self.mutes[account, subject]
@@ -819,8 +1005,7 @@ class Oracle:
                 self._unfollow(follower, followed)
         for row in self.posts:
             if row.author == account and not row.deleted:
-                row.deleted = True
-                self._take_back(row.number if row.boost_of else 0)
+                self._bury(row)
         for post, whose in list(self.favourites):
             if whose == account:
                 self._take_back(self.favourites.pop((post, whose)))
@@ -829,11 +1014,14 @@ class Oracle:
         self.policies.pop(account, None)
         for mine in (
             self.mutes, self.followed_tags, self.featured_tags, self.positions, self.notes,
-            self.requests,
+            self.requests, self.bookmarks, self.pins, self.conversations,
         ):  # fmt: skip
             for key in [key for key in mine if key[0] == account]:
                 del mine[key]
         self.domains = {pair for pair in self.domains if pair[0] != account}
+        self.muted_threads = {pair for pair in self.muted_threads if pair[0] != account}
+        for number in [n for n, (whose, _, _) in self.drafts.items() if whose == account]:
+            self._drop_draft(number)
         for kept in (self.filters, self.invites):
             for key in [key for key, value in kept.items() if value[0] == account]:
                 del kept[key]
@@ -878,13 +1066,61 @@ class Oracle:
                 if one.owner == follower:
                     one.members.pop(followed, None)
 
-    def _post(self, actor: int, message: Post, id_: int) -> None:
+    def _mentioned(self, message: Post | Edit) -> list[int]:
         names = {account.name.lower(): number for number, account in self.accounts.items()}
         mentioned = []
         for mention in message.mentions:
             account = names.get(mention.name.lower(), 0)
             if account and account not in mentioned:
                 mentioned.append(account)
+        return mentioned
+
+    def _said(self, message: Post | Edit) -> Said:
+        return Said(
+            message.text, message.language, message.warning, message.sensitive,
+            tuple(sorted({tag.name for tag in message.tags})),
+            message.poll.options if message.poll else (), self.stamp, self.number,
+        )  # fmt: skip
+
+    def _ask(self, row: Row, poll: Poll) -> None:
+        ends = self.stamp + 1000 * poll.seconds
+        row.poll = Asked(poll.options, poll.multiple, poll.hide_totals, ends)
+        if (ends, 0, row.id) not in self.dues.values():
+            self._later(ends, "poll", 0, row.id)
+
+    @staticmethod
+    def _same_poll(asked: Asked | None, poll: Poll | None) -> bool:
+        if asked is None or poll is None:
+            return asked is None and poll is None
+        return (asked.options, asked.multiple) == (poll.options, poll.multiple)
+
+    def _edit(self, actor: int, message: Edit) -> None:
+        row = self.row(message.post)
+        assert row is not None
+        row.versions.append(self._said(message))
+        if not self._same_poll(row.poll, message.poll):
+            row.poll = None
+            if message.poll:
+                self._ask(row, message.poll)
+        elif row.poll and message.poll:
+            row.poll.hide_totals = message.poll.hide_totals
+        for account in self._mentioned(message):
+            # once is enough, whoever leads there from one version to the next
+            if account not in row.ever_mentioned and self.visible(row, account):
+                if account not in self.groups:
+                    self._tell(account, "mention", actor, row.id)
+        row.ever_mentioned |= set(self._mentioned(message))
+        for boost in self.posts:
+            if boost.boost_of == row.id and not boost.deleted:
+                self._tell(boost.author, "update", actor, row.id)
+        self._live_change("edit", row)
+
+    def _drop_draft(self, number: int) -> None:
+        for kept in (self.drafts, self.dues, self.due_kinds):
+            del kept[number]  # type: ignore[attr-defined]
+
+    def _post(self, actor: int, message: Post, id_: int) -> None:
+        mentioned = self._mentioned(message)
         parent, quoted = self.row(message.reply_to), self.row(message.quote_of)
         groups = [account for account in mentioned if self.is_member(account, actor)]
         row = Row(
@@ -893,12 +1129,20 @@ class Oracle:
             tags=sorted({tag.name for tag in message.tags}),
             groups=[] if message.visibility == "direct" else groups,
             language=message.language, quote_of=message.quote_of,
-            quoted_author=quoted.author if quoted else 0,
+            quoted_author=quoted.author if quoted else 0, versions=[self._said(message)],
+            ever_mentioned=set(mentioned),
         )  # fmt: skip
         self.posts.append(row)
+        if message.poll:
+            self._ask(row, message.poll)
+        if message.visibility == "direct":
+            for account in (actor, *mentioned):
+                self.conversations[account, self.thread_of(row)] = id_
         for account in mentioned:
             if account not in self.groups:  # nobody logs in as one
                 self._tell(account, "mention", actor, id_)
+        if quoted and self.visible(row, quoted.author):
+            self._tell(quoted.author, "quote", actor, id_)
         if message.visibility != "direct" and (not parent or parent.author == actor):
             for (follower, followed), follow in sorted(self.follows.items()):
                 if followed == actor and follow.notify:
@@ -913,17 +1157,42 @@ class Oracle:
     def _delete(self, id_: int) -> None:
         row = self.row(id_)
         assert row is not None
+        self._bury(row)
+        self._live_change("delete", row)
+
+    def _bury(self, row: Row) -> None:
         row.deleted = True
+        row.poll = None
         self._take_back(row.number if row.boost_of else 0)
-        # whoever may have it before their eyes: at home, or as somebody it mentions
+        self.pins.pop((row.author, row.id), None)
+        thread = self.thread_of(row)
+        for account in (row.author, *row.mentioned):
+            if row.visibility == "direct" and (account, thread) in self.conversations:
+                left = [
+                    other.id
+                    for other in self.posts
+                    if other.visibility == "direct" and not other.deleted
+                    if account in (other.author, *other.mentioned)
+                    if self.thread_of(other) == thread
+                ]
+                del self.conversations[account, thread]
+                if left:
+                    self.conversations[account, thread] = left[-1]
+
+    def _live_change(self, kind: str, row: Row) -> None:
+        """To whoever may have it before their eyes: at home, or as somebody it mentions."""
         readers = {account for account in self.accounts if self.is_candidate(row, account)}
         readers |= {row.author, *row.mentioned}
         public = row.visibility == "public"
-        self.events.append(Event(self.number, "delete", id_, frozenset(readers), public))
+        self.events.append(Event(self.number, kind, row.id, frozenset(readers), public))
 
     def _tell(self, account: int, kind: str, sender: int, post: int = 0) -> None:
         """At most one for an account and message: the first kind stands."""
-        if account == sender or self.blocked_either_way(account, sender):
+        # of the end of a poll its author is told, too
+        if (account == sender and kind != "poll") or self.blocked_either_way(account, sender):
+            return
+        row = self.row(post)
+        if row is not None and (account, self.thread_of(row)) in self.muted_threads:
             return
         if account in self.suspended:
             return
@@ -952,6 +1221,10 @@ class Oracle:
             if row.id == id_:
                 return row
         return None
+
+    def stamp_of(self, id_: int) -> int:
+        """When a post was made: ids carry it."""
+        return id_ >> 16
 
     def thread_of(self, row: Row) -> int:
         """The id of the post that began the thread."""
@@ -1057,6 +1330,16 @@ class Oracle:
         own = not row.reply_to or row.parent_author == row.author
         return row.visibility == "public" and not row.boost_of and own
 
+    def is_shown(self, row: Row, reader: int) -> bool:
+        """It stands and may be seen: a boost where its original is shown, a quote where its
+        original may be seen or is gone."""
+        if row.deleted or not self.visible(row, reader):
+            return False
+        original, quoted = self.row(row.boost_of), self.row(row.quote_of)
+        if original is not None:
+            return self.is_shown(original, reader)
+        return quoted is None or quoted.deleted or self.visible(quoted, reader)
+
     # --- what is read -------------------------------------------------------------------------
 
     def candidates(self, reader: int) -> list[Row]:
@@ -1108,13 +1391,9 @@ class Oracle:
         """Without what is gone or hidden, and without boosts of what stands near by."""
         shown = []
         for place, row in enumerate(candidates):
-            if row.deleted or not self.visible(row, reader):
+            if not self.is_shown(row, reader):
                 continue
             if row.boost_of:
-                original = self.row(row.boost_of)
-                assert original is not None
-                if original.deleted or not self.visible(original, reader):
-                    continue
                 older = candidates[place + 1 : place + 1 + limits.BOOST_WINDOW]
                 if [o for o in older if row.boost_of in (o.id, o.boost_of)]:
                     continue
@@ -1134,7 +1413,8 @@ class Oracle:
         return [
             row.id
             for row in reversed(self.posts)
-            if name in row.tags and row.visibility == "public" and self._shared(row, reader)
+            if row.visibility == "public" and not row.boost_of
+            if name in row.versions[-1].tags and self._shared(row, reader)
         ]
 
     def queue(self, name: str, reader: int) -> list[int] | None:
@@ -1156,7 +1436,7 @@ class Oracle:
         return self.list_queue(number) if found else None
 
     def _shared(self, row: Row, reader: int) -> bool:
-        if row.deleted or not self.visible(row, reader) or self.sets_aside(reader, row.author):
+        if not self.is_shown(row, reader) or self.sets_aside(reader, row.author):
             return False
         if row.author in self.limited and row.author != reader:
             if (reader, row.author) not in self.follows:
@@ -1168,14 +1448,8 @@ class Oracle:
         """Ids of an account's posts and boosts that a reader may see, newest first."""
         shown = []
         for row in reversed(self.posts):
-            if row.author != author or row.deleted or not self.visible(row, reader):
-                continue
-            if row.boost_of:
-                original = self.row(row.boost_of)
-                assert original is not None
-                if original.deleted or not self.visible(original, reader):
-                    continue
-            shown.append(row.id)
+            if row.author == author and self.is_shown(row, reader):
+                shown.append(row.id)
         return shown
 
     def notifications(self, account: int) -> list[Told]:
@@ -1190,7 +1464,7 @@ class Oracle:
             if told.post:
                 row = self.row(told.post)
                 assert row is not None
-                if row.deleted or not self.visible(row, account):
+                if not self.is_shown(row, account):
                     continue
             shown.append(told)
         return shown
@@ -1212,7 +1486,7 @@ class Oracle:
             else:
                 assert row is not None
                 concerns = self.is_candidate(row, account)
-                if event.kind == "delete":
+                if event.kind in ("delete", "edit"):
                     concerns = concerns or account in (row.author, *row.mentioned)
             if concerns:
                 found.append(event)

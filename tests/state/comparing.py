@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import msgspec
 from tests.histories import LANGUAGES, TAGS
 from tests.oracle import Oracle, Told
 
+from covey.messages import decode
 from covey.state.queries import StateReader
 from covey.state.state import State
 
@@ -54,12 +56,14 @@ def compare(state: State, oracle: Oracle) -> None:
     mentions = {(a, row.id) for row in oracle.posts for a in row.mentioned if not row.deleted}
     assert set(rows("select account, post from mentions")) == mentions
     tags = {
-        (tag, row.id, not row.deleted)
+        (tag, row.id, tag in row.tags, not row.deleted and tag in row.versions[-1].tags)
         for row in oracle.posts
-        for tag in row.tags
-        if row.visibility == "public"
+        if row.visibility == "public" and not row.boost_of
+        for tag in (*row.tags, *row.versions[-1].tags)
+        if tag in row.tags or not row.deleted
     }
-    assert set(rows("select tag, post, now from tags where first = 1")) == tags
+    assert set(rows("select tag, post, first, now from tags")) == tags
+    compare_posts(state, oracle)
     assert {
         (account, tag): number for account, tag, number in rows("select * from tag_follows")
     } == oracle.followed_tags
@@ -95,6 +99,65 @@ def compare(state: State, oracle: Oracle) -> None:
         assert graph.hiders.has(b, a) == bool([one for one in hidden if b in one.members])
         assert graph.blocks.has(a, b) == graph.blockers.has(b, a) == ((a, b) in oracle.blocks)
         assert graph.muters.has(b, a) == ((a, b) in oracle.mutes)
+
+
+def compare_posts(state: State, oracle: Oracle) -> None:
+    """What posts say and said, their polls, what accounts keep of them, conversations."""
+    rows = state.execute
+    columns = "text, language, warning, sensitive"
+    versions = {row.id: row.versions for row in oracle.posts if row.versions and not row.deleted}
+    assert {
+        id_: (*words, edited)
+        for id_, *words, edited in rows(
+            f"select id, {columns}, edited from posts where deleted = 0 and boost_of = 0"
+        )
+    } == {
+        id_: (*said[-1][:4], said[-1].stamp if len(said) > 1 else 0)
+        for id_, said in versions.items()
+    }
+    assert set(rows(f"select post, number, stamp, {columns} from versions")) == {
+        (id_, after.number, before.stamp, *before[:4])
+        for id_, said in versions.items()
+        for before, after in itertools.pairwise(said)
+    }
+    for id_, said in versions.items():
+        before = rows("select poll from versions where post = ? order by number", (id_,)).fetchall()
+        assert [_unpacked(column) for (column,) in before] == [v.options for v in said[:-1]]
+    polls = {row.id: row.poll for row in oracle.posts if row.poll}
+    assert {
+        post: (_unpacked(options), bool(multiple), bool(hide), ends, bool(ended), voters, _unpacked(n))
+        for post, options, multiple, hide, ends, ended, voters, n in rows(
+            "select post, options, multiple, hide_totals, ends, ended, voters, counts from polls"
+        )
+    } == {
+        post: (
+            poll.options, poll.multiple, poll.hide_totals, poll.ends, poll.ended, len(poll.votes),
+            tuple(sum(n in chosen for chosen in poll.votes.values()) for n in range(len(poll.options))),
+        )
+        for post, poll in polls.items()
+    }  # fmt: skip
+    assert {
+        (post, account): _unpacked(choices)
+        for post, account, choices in rows(
+            "select votes.post, account, choices from votes join polls on polls.post = votes.post"
+            " where number >= begun"
+        )
+    } == {(post, a): chosen for post, poll in polls.items() for a, chosen in poll.votes.items()}
+    assert {
+        number: (account, at, decode(body))
+        for number, account, at, body in rows("select number, account, at, body from drafts")
+    } == oracle.drafts
+    for table, kept in (("bookmarks", oracle.bookmarks), ("pins", oracle.pins)):
+        found = rows(f"select account, post, number from {table}").fetchall()
+        assert {(account, post): number for account, post, number in found} == kept
+    assert set(rows("select account, thread from muted_threads")) == oracle.muted_threads
+    assert {
+        (account, thread): last for account, thread, last in rows("select * from conversations")
+    } == oracle.conversations
+
+
+def _unpacked(column: bytes) -> tuple[object, ...]:
+    return tuple(msgspec.msgpack.decode(column)) if column else ()
 
 
 def compare_place(state: State, oracle: Oracle) -> None:
