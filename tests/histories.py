@@ -339,7 +339,8 @@ class Teller:
 
     def _soon(self, step: Step) -> int:
         """A moment to which something is put off; now and then one that is past."""
-        return max(self.now, self.oracle.stamp) + (1, 5 * MINUTE_MS, 0, 60 * MINUTE_MS)[step.how % 4]
+        later = (1, 5 * MINUTE_MS, 0, 60 * MINUTE_MS)[step.how % 4]
+        return max(self.now, self.oracle.stamp) + later
 
     def _until(self, step: Step) -> int:
         """Mostly without end, else soon; now and then a moment that is past."""
