@@ -56,6 +56,15 @@ class AccountRow(Struct, frozen=True):
     last_post: int
     created: int
     changed: int
+    locked: int
+    kind: str
+    """person or group"""
+    standing: str
+
+    @property
+    def is_away(self) -> bool:
+        """Pending, suspended or closed: nobody is shown it."""
+        return self.standing not in ("active", "limited")
 
     @property
     def facets(self) -> Facets:
@@ -168,7 +177,7 @@ class PositionRow(Struct, frozen=True):
 _ACCOUNT: Final = (
     "number, name, display_name, note, facets, fields, role, bot, discoverable, indexable,"
     " language, visibility, sensitive, followers_count, following_count, posts_count, last_post,"
-    " created, changed"
+    " created, changed, locked, kind, standing"
 )
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
