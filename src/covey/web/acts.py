@@ -52,7 +52,7 @@ def account_at(visit: Visit, snapshot: Snapshot) -> AccountRow:
     """The account that the address names. Raises Refused("no_such_account")."""
     name = visit.path("name")
     account = snapshot.account_named(name) if name.isascii() else None
-    if account is None:
+    if account is None or account.is_away:
         raise Refused("no_such_account", name=name[:50])
     return account
 
