@@ -131,15 +131,22 @@ def _shared_after(
     values: tuple[object, ...],
     position: str = "id",
 ) -> list[tuple[int, int]]:
-    sql = f"select {FROZEN}, number {where} and {position} > ? order by {position} limit ?"
+    columns = f"{FROZEN}, number, quote_of"
+    sql = f"select {columns} {where} and {position} > ? order by {position} limit ?"
     found: list[tuple[int, int]] = []
     above = _id_after(snapshot, number) - 1
     while len(found) < limit:
         rows = snapshot.rows(sql, (*values, above, limit))
+        originals = snapshot.gists({row[-1] for row in rows if row[-1]})
+        hidden = {
+            id_ for id_, row in originals.items() if not row.deleted and not visible(row, reader)
+        }
         found += [
             (row[FROZEN_COLUMNS], row[0])
             for row in rows
-            if visible(post := candidate_of(row), reader) and not sets_aside(post, reader)
+            if row[-1] not in hidden
+            and visible(post := candidate_of(row), reader)
+            and not sets_aside(post, reader)
         ]
         if len(rows) < limit:
             break
