@@ -41,6 +41,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "account_pending": (403, "This account waits for a moderator's approval."),
     "account_suspended": (403, "This account is suspended."),
     "account_closed": (403, "This account is closed."),
+    "account_gone": (410, "This account is suspended or closed; nothing of it is shown."),
     "standing_wrong": (422, "This can't be done to an account that is {standing}."),
     "setting_unknown": (422, "There is no setting “{name}”."),
     "setting_malformed": (422, "The setting {name} is one of: {values}."),

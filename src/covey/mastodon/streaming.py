@@ -11,17 +11,18 @@ import asyncio
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from covey.delivery.audience import Reach, visible
+from covey.delivery.audience import Reach
 from covey.edge.access import token_access
 from covey.edge.edge import Edge
 from covey.edge.requests import header
+from covey.edge.shown import shown
 from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.live.hub import Stream, StreamEvent
 from covey.mastodon import notifications
 from covey.mastodon.door import OPEN_TO_PAGES, Answer, Call, encode, operation
 from covey.mastodon.entities import entities
-from covey.state.queries import PostRow
+from covey.state.queries import PostRow, Snapshot
 
 THUMP: Final = b":thump\n\n"
 """The heartbeat: a comment, which clients pass over."""
@@ -132,6 +133,8 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
         word, data = b"update", _post(call, event.subject)
     elif kind == "notification":
         word, data = b"notification", _notification(call, event.subject)
+    elif kind == "edit":
+        word, data = b"status.update", _post(call, event.subject)
     elif kind == "delete":
         word, data = b"delete", b"%d" % event.subject
     elif ours:
@@ -165,18 +168,28 @@ def _post(call: Call, id_: int) -> bytes:
         if row is None or row.deleted:
             return b""
         reader = edge.relations(snapshot, call.account)
-        if not visible(row, reader):
+        if not shown(snapshot.posts, [row], {}, reader):
             return b""
         status = entities(edge).status(snapshot, reader, row) or b""
-    if status and _is_same_for_all(row):
+        same = _is_same_for_all(snapshot, row)
+    if status and same:
         if len(shared) >= SHARED_MAX:
             shared.clear()
         shared[key] = (now + SHARED_MS, status)
     return status
 
 
-def _is_same_for_all(row: PostRow) -> bool:
-    return row.visibility <= Reach.UNLISTED and not row.boost_of and row.changed == row.number
+def _is_same_for_all(snapshot: Snapshot, row: PostRow) -> bool:
+    """A poll is another one for who asks, a reply for who muted its thread, and a quote for who may
+    not see its original."""
+    return (
+        row.visibility <= Reach.UNLISTED
+        and not row.boost_of
+        and not row.quote_of
+        and row.changed == row.number
+        and row.thread == row.id
+        and not snapshot.row("select 1 from polls where post = ?", (row.id,))
+    )
 
 
 def _notification(call: Call, number: int) -> bytes:
