@@ -53,7 +53,7 @@ def outbox(
         # rows that `is_shown` would pass over one by one, here without making them
         reach = Reach.FOLLOWERS if account in reader.following else Reach.UNLISTED
         where += (
-            " and (visibility <= ? or exists"
+            f" and (visibility <= ? or visibility >= {int(Reach.GROUP)} or exists"
             " (select 1 from mentions where mentions.account = ? and mentions.post = id))"
         )
         values = (*values, reach, reader.account)

@@ -177,6 +177,7 @@ class _Shown(Struct):
     discoverable: bool
     indexable: bool
     bot: bool
+    locked: bool
 
 
 class _Session(Struct):
@@ -212,6 +213,7 @@ def _shown_account(account: AccountRow) -> _Shown:
     return _Shown(
         account.display_name, account.note, list(account.fields), account.visibility,
         account.language, bool(account.discoverable), bool(account.indexable), bool(account.bot),
+        bool(account.locked),
     )  # fmt: skip
 
 
@@ -258,7 +260,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
     shown = _Shown(
         kept(form, "display_name").strip(), kept(form, "note").strip(), fields,
         kept(form, "visibility"), kept(form, "language"), form.boolean("discoverable"),
-        form.boolean("indexable"), form.boolean("bot"),
+        form.boolean("indexable"), form.boolean("bot"), form.boolean("locked"),
     )  # fmt: skip
     with edge.snapshot() as snapshot:
         sensitive = bool(_viewer(visit, snapshot).sensitive)
@@ -270,6 +272,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
             note_links=links, fields=tuple(fields), bot=shown.bot,
             discoverable=shown.discoverable, indexable=shown.indexable, language=shown.language,
             visibility=visibility_of(shown.visibility), sensitive=sensitive,
+            locked=shown.locked,
         )  # fmt: skip
 
     def check_fields() -> None:
