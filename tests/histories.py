@@ -15,6 +15,8 @@ from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
+    AcceptFollow,
+    AcceptMember,
     AcceptRequest,
     AddToList,
     Announce,
@@ -27,9 +29,11 @@ from covey.messages import (
     Boost,
     CancelDraft,
     ChangeDraft,
+    ChangeGroup,
     ChangeList,
     CloseAccount,
     CloseSession,
+    CreateGroup,
     CreateList,
     Delete,
     DeleteFilter,
@@ -46,8 +50,13 @@ from covey.messages import (
     Follow,
     FollowTag,
     Grant,
+    GroupKind,
+    GroupRole,
     Invite,
+    InviteToGroup,
+    JoinGroup,
     Keyword,
+    LeaveGroup,
     Limit,
     Mention,
     Mute,
@@ -62,11 +71,16 @@ from covey.messages import (
     Profile,
     Read,
     Register,
+    RejectFollow,
+    RemoveFollower,
+    RemoveFromGroup,
     RemoveFromList,
+    RemoveMember,
     RepliesPolicy,
     Restore,
     RevokeToken,
     SetFilter,
+    SetGroupRole,
     SetRole,
     SetRules,
     Setting,
@@ -93,7 +107,10 @@ START_MS = 1_767_225_600_000
 """The first history begins on 1 January 2026."""
 
 NAMES = ["ann", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"]
-VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct"]
+VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct", "group", "local"]
+GROUPS = ["owls", "oaks", "elms"]
+JOINS: list[GroupKind] = ["open", "request", "invitation", "secret"]
+ROLES: list[GroupRole] = ["member", "moderator", "owner"]
 TAGS = ["birds", "trees"]
 REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
 LANGUAGES = ["en", "de", "fa"]
@@ -126,12 +143,15 @@ READING = {
     "edit": 4, "draft": 2, "vote": 2, "mute_thread": 1,
     "follow_tag": 3, "unfollow_tag": 1, "create_list": 2, "change_list": 1, "delete_list": 1,
     "add_to_list": 3, "remove_from_list": 1,
+    "create_group": 2, "change_group": 1, "join_group": 5, "leave_group": 1, "invite_to_group": 2,
+    "accept_member": 2, "remove_member": 1, "group_role": 1, "remove_from_group": 2,
+    "profile": 2, "accept_follow": 3, "reject_follow": 1, "remove_follower": 1,
     "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 
 EVERYTHING = {
-    **READING, "profile": 2, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
+    **READING, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
     "revoke_token": 1, "open_session": 2, "close_session": 1,
     "feature_tag": 1, "unfeature_tag": 1,
     "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
@@ -145,6 +165,7 @@ RELATIONS = {
     "follow": 8, "unfollow": 3, "block": 2, "unblock": 2, "mute": 4, "unmute": 2, "due": 1,
     "wait": 1, "follow_tag": 2, "unfollow_tag": 1, "create_list": 1, "change_list": 1,
     "delete_list": 1, "add_to_list": 2, "remove_from_list": 1,
+    "create_group": 1, "join_group": 2, "leave_group": 1, "accept_follow": 1, "profile": 1,
     "limit": 1, "suspend": 1, "restore": 2,
 }  # fmt: skip
 """Batches that move floors and publish nothing."""
@@ -214,6 +235,8 @@ class Teller:
         accounts = len(self.oracle.accounts)
         # now and then somebody who is not there
         actor = accounts + 1 if step.who == 63 else 1 + step.who % max(accounts, 1)
+        while actor in self.oracle.groups:  # nobody logs in as one
+            actor -= 1
         message = self._message(step, actor)
         if isinstance(message, Register | App | Token | Due):
             actor = SERVER if step.who != 62 else actor
@@ -228,6 +251,10 @@ class Teller:
         oracle = self.oracle
         if isinstance(message, ChangeDraft | CancelDraft):
             return oracle.drafts.get(message.number, (0,))[0]
+        if isinstance(message, AcceptMember | RemoveMember | SetGroupRole | ChangeGroup):
+            owners = [a for (g, a), role in oracle.roles.items() if role == "owner"
+                      if g == message.group]  # fmt: skip
+            return owners[0] if owners else 0
         if isinstance(message, Edit | Pin | Delete):
             row = oracle.row(message.post)
             return row.author if row else 0
@@ -268,6 +295,23 @@ class Teller:
         own = [row.id for row in self.oracle.posts if row.author == actor and not row.deleted]
         return own[-1 - choice % len(own)] if own else self._post(choice)
 
+    def _group(self, step: Step) -> int:
+        """One of the groups; now and then none."""
+        groups = list(self.oracle.groups)
+        if not groups or step.how == 63:
+            return self._account(step.whom)
+        return groups[step.what // 4 % len(groups)]
+
+    def _membership(self, step: Step) -> tuple[int, int]:
+        """(group, account) of somebody who is in a group, or on the way; now and then of nobody."""
+        roles = self.oracle.roles
+        found = [pair for pair in roles if roles[pair] == "asked"] or list(roles)
+        if step.kind != "accept_member":
+            found = list(roles)
+        if not found or step.how % 8 == 0:
+            return self._group(step), self._account(step.whom)
+        return found[step.whom % len(found)]
+
     def _list(self, actor: int, step: Step) -> int:
         """One of the actor's lists; now and then anybody's, or none."""
         lists = self.oracle.lists
@@ -296,7 +340,9 @@ class Teller:
                 return "elsewhere"
         return "home"
 
-    def _words(self, step: Step) -> tuple[str, tuple[Mention, ...], tuple[Tag, ...]]:
+    def _words(
+        self, step: Step, actor: int = 0
+    ) -> tuple[str, tuple[Mention, ...], tuple[Tag, ...]]:
         what, how = step.what, step.how
         if how == 62:
             return "  \n", (), ()
@@ -308,6 +354,13 @@ class Teller:
                 name = NAMES[choice % len(NAMES)] if choice != 63 else "nobody"
                 mentions.append(Mention(len(text) + 1, len(text) + 2 + len(name), name))
                 text += f" @{name}"
+        groups = list(self.oracle.groups)
+        if groups and what % 4 in (0, 3):
+            own = [group for group in groups if self.oracle.is_member(group, actor)]
+            found = own if own and step.key % 8 else groups
+            name = self.oracle.accounts[found[step.whom % len(found)]].name
+            mentions.append(Mention(len(text) + 1, len(text) + 2 + len(name), name))
+            text += f" @{name}"
         if what % 5 == 1:
             tags.append(Tag(len(text) + 1, len(text) + 7, "birds"))
             text += " #Birds"
@@ -323,12 +376,12 @@ class Teller:
         options = (("yes", "no"), ("red", "green", "blue"), ("alone",))[step.how % 9 % 5 % 3]
         return Poll(options, (300, 1200)[step.key % 2], step.key % 3 == 0, step.how % 4 == 0)
 
-    def _post_message(self, step: Step) -> Post:
+    def _post_message(self, step: Step, actor: int) -> Post:
         what, how = step.what, step.how
-        text, mentions, tags = self._words(step)
+        text, mentions, tags = self._words(step, actor)
         return Post(
             text=text,
-            visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3)[how % 8]],
+            visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3, 0, 4, 4, 0, 1, 4, 5, 3)[how % 16]],
             reply_to=self._post(step.whom) if what % 3 == 2 else 0,
             quote_of=self._post(step.whom) if what % 9 == 4 else 0,
             poll=self._poll(step),
@@ -356,7 +409,7 @@ class Teller:
             case "profile":
                 return Profile(
                     display_name=f"Name {how}", note="I am #Tag", note_tags=(Tag(5, 9, "tag"),),
-                    fields=(Field("site", "x"),) * (how % 3), bot=how % 2 == 0,
+                    fields=(Field("site", "x"),) * (how % 3), bot=how % 2 == 0, locked=how % 4 == 1,
                 )  # fmt: skip
             case "password":
                 account = actor if how % 4 else self._account(whom)
@@ -394,7 +447,36 @@ class Teller:
                     languages=tuple(LANGUAGES[: what % 4 - 1]) if what % 4 > 1 else (),
                 )  # fmt: skip
             case "unfollow":
-                return Unfollow(account=self._related(oracle.follows, actor, step))
+                both = [*oracle.follows, *oracle.wishes]
+                return Unfollow(account=self._related(both, actor, step))
+            case "accept_follow":
+                return AcceptFollow(account=self._related(_turned(oracle.wishes), actor, step))
+            case "reject_follow":
+                return RejectFollow(account=self._related(_turned(oracle.wishes), actor, step))
+            case "remove_follower":
+                return RemoveFollower(account=self._related(_turned(oracle.follows), actor, step))
+            case "create_group":
+                return CreateGroup(name=GROUPS[what % len(GROUPS)], join=JOINS[how % 4])
+            case "change_group":
+                return ChangeGroup(group=self._group(step), join=JOINS[how % 4])
+            case "join_group":
+                return JoinGroup(group=self._group(step))
+            case "leave_group":
+                return LeaveGroup(group=self._group(step))
+            case "invite_to_group":
+                return InviteToGroup(group=self._group(step), account=self._account(whom))
+            case "accept_member" | "remove_member" | "group_role":
+                group, account = self._membership(step)
+                if step.kind == "accept_member":
+                    return AcceptMember(group=group, account=account)
+                if step.kind == "remove_member":
+                    return RemoveMember(group=group, account=account)
+                return SetGroupRole(group=group, account=account, role=ROLES[what % 3])
+            case "remove_from_group":
+                rows = [row for row in oracle.posts if row.groups]
+                row = rows[-1 - what % len(rows)] if rows else None
+                group = row.groups[0] if row and how % 8 else self._group(step)
+                return RemoveFromGroup(group=group, post=row.id if row else self._post(what))
             case "block":
                 return Block(account=self._other(actor, whom))
             case "unblock":
@@ -408,7 +490,7 @@ class Teller:
             case "unmute":
                 return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":
-                return self._post_message(step)
+                return self._post_message(step, actor)
             case "edit":
                 text, mentions, tags = self._words(step)
                 post = self._own(actor, whom) if how % 8 else self._post(what)
@@ -420,7 +502,7 @@ class Teller:
                     sensitive=how % 16 == 1,
                 )  # fmt: skip
             case "draft":
-                return Draft(post=self._post_message(step), at=self._soon(step))
+                return Draft(post=self._post_message(step, actor), at=self._soon(step))
             case "change_draft" | "cancel_draft":
                 drafts = list(oracle.drafts)
                 number = drafts[what % len(drafts)] if drafts and how % 8 else what
@@ -450,7 +532,9 @@ class Teller:
             case "delete":
                 return Delete(post=self._own(actor, what) if how % 8 else self._post(what))
             case "boost":
-                visibility = VISIBILITIES[(0, 0, 0, 0, 0, 1, 2, 3)[how % 8]]
+                visibility = VISIBILITIES[
+                    (0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 4, 0, 1, 2, 5)[how % 16]
+                ]
                 originals = [row.id for row in oracle.posts if not row.boost_of][-12:]
                 post = originals[-1 - what % len(originals)] if originals and whom % 8 else 0
                 return Boost(post=post or self._post(what), visibility=visibility)
@@ -560,6 +644,10 @@ class Teller:
                 dues = oracle.due(self.now) if how % 4 else list(oracle.dues)
                 return Due(number=dues[what % len(dues)] if dues else what)
         raise ValueError(step.kind)
+
+
+def _turned(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(other, one) for one, other in pairs]
 
 
 def cut(submissions: Sequence[Submission], sizes: Sequence[int]) -> list[list[Submission]]:

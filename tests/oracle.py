@@ -16,6 +16,8 @@ from typing import NamedTuple
 from covey import limits
 from covey.messages import (
     SERVER,
+    AcceptFollow,
+    AcceptMember,
     AcceptRequest,
     AddToList,
     Announce,
@@ -28,9 +30,11 @@ from covey.messages import (
     Boost,
     CancelDraft,
     ChangeDraft,
+    ChangeGroup,
     ChangeList,
     CloseAccount,
     CloseSession,
+    CreateGroup,
     CreateList,
     Delete,
     DeleteFilter,
@@ -47,6 +51,9 @@ from covey.messages import (
     FollowTag,
     Grant,
     Invite,
+    InviteToGroup,
+    JoinGroup,
+    LeaveGroup,
     Limit,
     Mute,
     MuteThread,
@@ -57,12 +64,18 @@ from covey.messages import (
     Pin,
     Poll,
     Post,
+    Profile,
     Read,
     Register,
+    RejectFollow,
+    RemoveFollower,
+    RemoveFromGroup,
     RemoveFromList,
+    RemoveMember,
     Restore,
     RevokeToken,
     SetFilter,
+    SetGroupRole,
     SetRole,
     SetRules,
     Setting,
@@ -116,6 +129,7 @@ class Account:
     role: str = "member"
     created: int = 0
     standing: str = "active"
+    locked: bool = False
 
 
 class Followed(NamedTuple):
@@ -235,6 +249,8 @@ class Oracle:
         self.sessions: dict[bytes, int] = {}
         self.follows: dict[tuple[int, int], Followed] = {}
         """(follower, followed) → how."""
+        self.wishes: dict[tuple[int, int], Followed] = {}
+        """The same of those who asked to follow and wait."""
         self.blocks: set[tuple[int, int]] = set()
         self.mutes: dict[tuple[int, int], tuple[bool, int]] = {}
         """(account, target) → notifications too, until."""
@@ -257,6 +273,8 @@ class Oracle:
         """group → how one comes in: open, request, invitation, secret."""
         self.roles: dict[tuple[int, int], str] = {}
         """(group, account) → asked, invited, member, moderator, owner."""
+        self.entered: dict[tuple[int, int], int] = {}
+        """(group, account) → number of the message that let it in, or nearer."""
         self.suspended: set[int] = set()
         """Or closed, or pending: nobody sees what they wrote."""
         self.limited: set[int] = set()
@@ -301,7 +319,7 @@ class Oracle:
         self.stamp = stamp
         self.number += 1
         id_ = 0
-        if isinstance(message, Register):
+        if isinstance(message, Register | CreateGroup):
             id_ = len(self.accounts) + 1
         elif isinstance(message, App):
             id_ = len(self.apps) + 1
@@ -399,11 +417,21 @@ class Oracle:
                 if (target, actor) in self.blocks:
                     raise No("blocks_you")
                 options = (message.boosts, message.notify, message.languages)
-                if (actor, target) in self.follows and self.follows[actor, target][:3] == options:
+                before = self.follows.get((actor, target))
+                if before is None and self.accounts[target].locked:
+                    before = self.wishes.get((actor, target))
+                if before and before[:3] == options:
                     raise No("already_done")
             case Unfollow(account=target):
                 self._account(target)
-                if (actor, target) not in self.follows:
+                if (actor, target) not in {**self.follows, **self.wishes}:
+                    raise No("already_done")
+            case AcceptFollow(account=asking) | RejectFollow(account=asking):
+                if (asking, actor) not in self.wishes:
+                    raise No("not_found")
+            case RemoveFollower(account=follower):
+                self._account(follower)
+                if (follower, actor) not in self.follows:
                     raise No("already_done")
             case Block(account=target):
                 self._account(target)
@@ -433,6 +461,9 @@ class Oracle:
                     row = self._standing(quoted, actor)
                     if row.visibility not in ("public", "unlisted") and row.author != actor:
                         raise No("quote_not_allowed")
+                if message.visibility == "group":
+                    if not [g for g in self._mentioned(message) if self.is_member(g, actor)]:
+                        raise No("group_missing")
             case Edit(post=id_):
                 row = self.row(id_)
                 if row is None or row.deleted or row.boost_of or row.author != actor:
@@ -506,9 +537,10 @@ class Oracle:
             case Boost(post=id_):
                 row = self._standing(id_, actor)
                 own = row.author == actor
-                if row.visibility == "direct" or (row.visibility == "followers" and not own):
+                others = own and row.visibility in ("followers", "local")
+                if row.visibility not in ("public", "unlisted") and not others:
                     raise No("boost_not_allowed")
-                if message.visibility == "direct":
+                if message.visibility in ("direct", "group"):
                     raise No("visibility_unknown")
                 if self.boost_by(actor, id_):
                     raise No("already_done")
@@ -529,6 +561,56 @@ class Oracle:
                     raise No("queue_unknown")
                 if position < 0:
                     raise No("position_negative")
+            case CreateGroup(name=name):
+                if name.lower() in [a.name.lower() for a in self.accounts.values()]:
+                    raise No("name_taken")
+            case ChangeGroup(group=group):
+                self._require(group, actor, "owner")
+            case JoinGroup(group=group):
+                self._group(group, actor)
+                role = self.roles.get((group, actor))
+                if role not in (None, "invited"):
+                    raise No("already_done")
+                if role is None and self.groups[group] == "invitation":
+                    raise No("invitation_missing")
+            case LeaveGroup(group=group):
+                if (group, actor) not in self.roles:
+                    raise No("already_done")
+            case InviteToGroup(group=group, account=account):
+                # into an open one all members invite
+                self._group(group, actor)
+                self._require(
+                    group, actor, "member" if self.groups[group] == "open" else "moderator"
+                )
+                self._there(account)
+                if (account, actor) in self.blocks:
+                    raise No("blocks_you")
+                if self.roles.get((group, account)) not in (None, "asked"):
+                    raise No("already_done")
+            case AcceptMember(group=group, account=account):
+                self._require(group, actor, "moderator")
+                if self.roles.get((group, account)) != "asked":
+                    raise No("not_found")
+            case RemoveMember(group=group, account=account):
+                self._require(group, actor, "moderator")
+                if (group, account) not in self.roles or account == actor:
+                    raise No("not_found")
+                # moderators are removed by owners
+                above = self.roles[group, account] in ("moderator", "owner")
+                if above and self.roles[group, actor] != "owner":
+                    raise No("group_role_missing")
+            case SetGroupRole(group=group, account=account, role=role):
+                self._require(group, actor, "owner")
+                if not self.is_member(group, account) or account == actor:
+                    raise No("not_found")
+                if self.roles[group, account] == role:
+                    raise No("already_done")
+            case RemoveFromGroup(group=group, post=post):
+                row = self.row(post)
+                if row is None or not self._in_group(row, group):
+                    raise No("not_found")
+                if row.author != actor:
+                    self._require(group, actor, "moderator")
             case FollowTag(name=name) | FeatureTag(name=name):
                 if not self.is_tag(name):
                     raise No("tag_malformed")
@@ -672,6 +754,8 @@ class Oracle:
     ) -> None:
         """Moderators over members, administrators over moderators, the server over all."""
         self._account(message.account)
+        if message.account in self.groups:
+            raise No("not_found")
         account = self.accounts[message.account]
         ranks = ["member", "moderator", "administrator"]
         rank = 3 if actor == SERVER else ranks.index(self.accounts[actor].role)
@@ -705,6 +789,24 @@ class Oracle:
     def _account(self, number: int) -> None:
         if number not in self.accounts:
             raise No("not_found")
+
+    def _group(self, group: int, account: int) -> None:
+        """It is one, of which the account may know."""
+        if group not in self.groups:
+            raise No("not_found")
+        if self.groups[group] == "secret" and (group, account) not in self.roles:
+            raise No("not_found")
+
+    def _require(self, group: int, account: int, role: str) -> None:
+        self._group(group, account)
+        ranks = ["member", "moderator", "owner"]
+        has = self.roles.get((group, account))
+        if has not in ranks or ranks.index(has) < ranks.index(role):
+            raise No("group_role_missing")
+
+    @staticmethod
+    def _in_group(row: Row, group: int) -> bool:
+        return group in row.groups and group not in row.taken_out_of and not row.deleted
 
     def _list(self, actor: int, number: int) -> List:
         if number not in self.lists or self.lists[number].owner != actor:
@@ -755,9 +857,7 @@ class Oracle:
         number = self.number
         match message:
             case Register():
-                self.accounts[id_] = Account(
-                    message.name, message.email, message.role, self.stamp
-                )
+                self.accounts[id_] = Account(message.name, message.email, message.role, self.stamp)
                 if message.signed_up and message.invite_hash:
                     host, uses, until = self.invites[message.invite_hash]
                     self.invites[message.invite_hash] = (host, uses - 1, until)
@@ -786,22 +886,39 @@ class Oracle:
                 self.sessions[hash_] = actor
             case CloseSession(session_hash=hash_):
                 del self.sessions[hash_]
+            case Profile():
+                self.accounts[actor].locked = message.locked
             case Follow(account=target):
                 before = self.follows.get((actor, target))
-                self.follows[actor, target] = Followed(
+                asks = before is None and self.accounts[target].locked
+                kept = self.wishes if asks else self.follows
+                asked = self.wishes.get((actor, target)) if asks else before
+                if not asks:
+                    self._unwish(actor, target)
+                kept[actor, target] = Followed(
                     message.boosts,
                     message.notify,
                     message.languages,
-                    before.number if before else number,
+                    asked.number if asked else number,
                 )
-                if before is None:  # who has begun to follow is a follower
-                    self._tell(target, "follow", actor)
+                if asked is None:  # who has begun to follow is a follower
+                    self._tell(target, "follow_request" if asks else "follow", actor)
             case Unfollow(account=target):
+                self._unwish(actor, target)
                 self._unfollow(actor, target)
+            case AcceptFollow(account=asking):
+                wish = self.wishes[asking, actor]
+                self._unwish(asking, actor)
+                self.follows[asking, actor] = wish._replace(number=number)
+            case RejectFollow(account=asking):
+                self._unwish(asking, actor)
+            case RemoveFollower(account=follower):
+                self._unfollow(follower, actor)
             case Block(account=target):
                 self.blocks.add((actor, target))
-                self._unfollow(actor, target)
-                self._unfollow(target, actor)
+                for one, other in ((actor, target), (target, actor)):
+                    self._unwish(one, other)
+                    self._unfollow(one, other)
             case Unblock(account=target):
                 self.blocks.remove((actor, target))
             case Mute(account=target, notifications=notifications, until=until):
@@ -903,7 +1020,7 @@ class Oracle:
             case Boost(post=original, visibility=visibility):
                 row = self.row(original)
                 assert row is not None
-                widths = ["public", "unlisted", "followers"]
+                widths = ["public", "unlisted", "local", "followers"]
                 width = max(widths.index(visibility), widths.index(row.visibility))
                 boost = Row(
                     id_, number, actor, widths[width], boost_of=original, original_author=row.author
@@ -925,6 +1042,43 @@ class Oracle:
             case Read(queue=queue, position=position):
                 self.positions[actor, queue] = position
                 self.events.append(Event(number, "read", 0, frozenset([actor])))
+            case CreateGroup():
+                self.accounts[id_] = Account(message.name, created=self.stamp)
+                self.groups[id_] = message.join
+                self._enter(id_, actor, "owner")
+            case ChangeGroup():
+                self.groups[message.group] = message.join
+            case JoinGroup(group=group):
+                invited = self.roles.get((group, actor)) == "invited"
+                if self.groups[group] == "request" and not invited:
+                    self._enter(group, actor, "asked")
+                    for (where, account), role in self.roles.items():
+                        if where == group and role in ("moderator", "owner"):
+                            self._tell(account, "group_request", actor)
+                else:
+                    self._enter(group, actor, "member")
+            case LeaveGroup(group=group):
+                self._leave(group, actor)
+            case InviteToGroup(group=group, account=account):
+                if self.roles.get((group, account)) == "asked":
+                    self._enter(group, account, "member")
+                else:
+                    self._enter(group, account, "invited")
+                    self._tell(account, "group_invitation", actor)
+            case AcceptMember(group=group, account=account):
+                self._enter(group, account, "member")
+                self._tell(account, "group_accepted", actor)
+            case RemoveMember(group=group, account=account):
+                self._leave(group, account)
+            case SetGroupRole(group=group, account=account, role=role):
+                self.roles[group, account] = role
+            case RemoveFromGroup(group=group, post=post):
+                row = self.row(post)
+                assert row is not None
+                row.taken_out_of.append(group)
+                elsewhere = [other for other in row.groups if self._in_group(row, other)]
+                if row.visibility == "group" and not elsewhere:
+                    self._delete(post)
             case FollowTag(name=name):
                 self.followed_tags[actor, name] = number
             case UnfollowTag(name=name):
@@ -1003,6 +1157,12 @@ class Oracle:
         for follower, followed in list(self.follows):
             if account in (follower, followed):
                 self._unfollow(follower, followed)
+        for follower, followed in list(self.wishes):
+            if account in (follower, followed):
+                self._unwish(follower, followed)
+        for group, member in list(self.roles):
+            if member == account:
+                self._leave(group, member)
         for row in self.posts:
             if row.author == account and not row.deleted:
                 self._bury(row)
@@ -1057,6 +1217,28 @@ class Oracle:
             return "accept"
         return "filter" if "filter" in said else "accept"
 
+    def _enter(self, group: int, account: int, role: str) -> None:
+        self.roles[group, account] = role
+        self.entered[group, account] = self.number
+
+    def _leave(self, group: int, account: int) -> None:
+        """A group that lost its last owner passes to who is in it for longest, moderators first."""
+        was = self.roles.pop((group, account))
+        del self.entered[group, account]
+        inside = [a for g, a in self.roles if g == group and self.is_member(g, a)]
+        if was != "owner" or [a for a in inside if self.roles[group, a] == "owner"]:
+            return
+        moderators = [a for a in inside if self.roles[group, a] == "moderator"]
+        heirs = sorted(moderators or inside, key=lambda a: self.entered[group, a])
+        if heirs:
+            self.roles[group, heirs[0]] = "owner"
+
+    def _unwish(self, follower: int, followed: int) -> None:
+        if (follower, followed) in self.wishes:
+            number = self.wishes.pop((follower, followed)).number
+            self.told = [t for t in self.told if t[:2] != (followed, number)]
+            self.filtered.discard((followed, number))
+
     def _unfollow(self, follower: int, followed: int) -> None:
         self.endorsements.discard((follower, followed))
         if (follower, followed) in self.follows:
@@ -1107,7 +1289,7 @@ class Oracle:
         for account in self._mentioned(message):
             # once is enough, whoever leads there from one version to the next
             if account not in row.ever_mentioned and self.visible(row, account):
-                if account not in self.groups:
+                if not self._is_group(account):
                     self._tell(account, "mention", actor, row.id)
         row.ever_mentioned |= set(self._mentioned(message))
         for boost in self.posts:
@@ -1139,7 +1321,7 @@ class Oracle:
             for account in (actor, *mentioned):
                 self.conversations[account, self.thread_of(row)] = id_
         for account in mentioned:
-            if account not in self.groups:  # nobody logs in as one
+            if not self._is_group(account):  # nobody logs in as one
                 self._tell(account, "mention", actor, id_)
         if quoted and self.visible(row, quoted.author):
             self._tell(quoted.author, "quote", actor, id_)
@@ -1249,6 +1431,12 @@ class Oracle:
         return self.blocked_either_way(reader, author) or (reader, author) in self.mutes
 
     # --- who gets it: the design's table ------------------------------------------------------
+
+    def _is_group(self, account: int) -> bool:
+        """With members: what they all left is nothing more."""
+        return bool(
+            [group for group, a in self.roles if group == account and self.is_member(group, a)]
+        )
 
     def is_member(self, group: int, account: int) -> bool:
         return self.roles.get((group, account)) in ("member", "moderator", "owner")
@@ -1502,7 +1690,9 @@ class Oracle:
     def counts(self, account: int) -> tuple[int, int, int]:
         """Followers, following, posts."""
         return (
-            len([1 for _, followed in self.follows if followed == account]),
+            # a group's followers are its members
+            len([1 for _, followed in self.follows if followed == account])
+            + len([1 for group, a in self.roles if group == account and self.is_member(group, a)]),
             len([1 for follower, _ in self.follows if follower == account]),
             len([1 for row in self.posts if row.author == account and not row.deleted]),
         )

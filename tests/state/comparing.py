@@ -82,8 +82,25 @@ def compare(state: State, oracle: Oracle) -> None:
         for account, number in one.members.items()
     }
     compare_place(state, oracle)
+    assert {
+        (a, b): (bool(boosts), bool(notify), tuple(filter(None, languages.split(","))), number)
+        for a, b, boosts, notify, languages, number in rows("select * from follow_requests")
+    } == oracle.wishes
+    assert {
+        (group, account): (role, number)
+        for group, account, role, number in rows("select * from memberships")
+    } == {pair: (role, oracle.entered[pair]) for pair, role in oracle.roles.items()}
+    assert dict(rows('select number, "join" from groups')) == oracle.groups
+    assert set(rows("select * from group_posts")) == {
+        (group, row.id, not row.deleted and group not in row.taken_out_of)
+        for row in oracle.posts
+        for group in row.groups
+    }
     graph = state.graph
+    assert set(graph.open_groups[0]) == {g for g, join in oracle.groups.items() if join == "open"}
     for account in oracle.accounts:
+        for group in oracle.groups:
+            assert graph.members.has(group, account) == oracle.is_member(group, account)
         for tag in TAGS:
             followed = (account, tag) in oracle.followed_tags
             assert graph.tag_followers.has(tag, account) == followed
@@ -164,7 +181,9 @@ def compare_place(state: State, oracle: Oracle) -> None:
     """Standings, settings and what else of running the place; what accounts keep for themselves."""
     rows, graph = state.execute, state.graph
     assert dict(rows("select number, standing from accounts where kind = 'person'")) == {
-        number: account.standing for number, account in oracle.accounts.items()
+        number: account.standing
+        for number, account in oracle.accounts.items()
+        if number not in oracle.groups
     }
     assert set(graph.hidden[graph.SUSPENDED]) == oracle.suspended
     assert set(graph.hidden[graph.LIMITED]) == oracle.limited
@@ -210,6 +229,16 @@ def compare_relations(path: Path, oracle: Oracle) -> None:
             assert set(found.hides_boosts) == {
                 b for b, options in follows.items() if not options[0]
             }
+            assert found.languages == {
+                b: frozenset(follow.languages) for b, follow in follows.items() if follow.languages
+            }
+            exclusive = [one for one in oracle.lists.values() if one.exclusive]
+            members = [set(one.members) for one in exclusive if one.owner == account]
+            assert set(found.exclusive) == set().union(*members)
+            assert set(found.groups) == {g for g in oracle.groups if oracle.is_member(g, account)}
+            assert found.tags == {tag for a, tag in oracle.followed_tags if a == account}
+            assert set(found.everybody.hidden) == oracle.suspended
+            assert set(found.everybody.limited) == oracle.limited
             assert set(found.blocks) == {b for a, b in oracle.blocks if a == account}
             assert set(found.blocked_by) == {a for a, b in oracle.blocks if b == account}
             assert set(found.aside) == {

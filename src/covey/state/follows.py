@@ -70,8 +70,9 @@ def check_follow(state: State, actor: int, message: Follow, stamp: int) -> None:
         if not language:
             raise Refused("language_unknown", language="")
         check_language(language)
-    table = "follows" if graph.followers.has(target, actor) else "follow_requests"
-    if state.row(
+    follows = graph.followers.has(target, actor)
+    table = "follows" if follows else "follow_requests"
+    if (follows or _is_locked(state, target)) and state.row(
         f"select 1 from {table} where follower = ? and followed = ?"
         " and boosts = ? and notify = ? and languages = ?",
         (actor, target, message.boosts, message.notify, ",".join(message.languages)),
@@ -84,9 +85,7 @@ def apply_follow(state: State, entry: Entry, message: Follow, outcome: Outcome) 
     actor, target = entry.actor, message.account
     languages = ",".join(message.languages)
     options = (message.boosts, message.notify, languages)
-    if not state.graph.followers.has(target, actor) and state.row(
-        "select 1 from accounts where number = ? and locked = 1", (target,)
-    ):
+    if not state.graph.followers.has(target, actor) and _is_locked(state, target):
         asked = request_of(state, actor, target)
         state.execute(
             "insert into follow_requests values (?, ?, ?, ?, ?, ?) on conflict (follower, followed)"
@@ -98,8 +97,15 @@ def apply_follow(state: State, entry: Entry, message: Follow, outcome: Outcome) 
             notify(state, entry, outcome, target, "follow_request")
         outcome.relations = entry.number
         return
+    # it may have asked while the account was locked
+    drop_request(state, entry, outcome, actor, target)
     if _follow(state, entry, outcome, actor, target, options):
         notify(state, entry, outcome, target, "follow")
+
+
+def _is_locked(state: State, account: int) -> bool:
+    locked = state.row("select locked from accounts where number = ?", (account,))
+    return locked is not None and bool(locked[0])
 
 
 def _follow(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from covey.delivery.audience import REACH, Candidate, Reach
 from covey.errors import Refused
 from covey.limits import (
@@ -267,6 +269,10 @@ def _boost_id(state: State, post: int, actor: int) -> int:
     )
 
 
+_NARROWER: Final = (Reach.PUBLIC, Reach.UNLISTED, Reach.LOCAL, Reach.FOLLOWERS)
+"""What a boost can be, each narrower than the one before."""
+
+
 @check_of(Boost)
 def check_boost(state: State, actor: int, message: Boost, stamp: int) -> None:
     require_account(state, actor)
@@ -287,7 +293,7 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
     row = state.row("select account, visibility from posts where id = ?", (message.post,))
     author, reach = row or (0, 0)
     # no wider than the original: its author's own boost of a followers-only post stays so
-    reach = max(int(REACH[message.visibility]), reach)
+    reach = max(int(REACH[message.visibility]), reach, key=_NARROWER.index)
     state.last_id = id_
     state.execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
