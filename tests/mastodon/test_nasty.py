@@ -30,7 +30,8 @@ NAMES = [
     "duration", "reblogs", "notify", "languages", "tag", "any", "all", "none", "remote", "local",
     "covey", "since", "access_token", "options", "expires_in", "choices", "title",
     "replies_policy", "exclusive", "account_ids", "comment", "domain", "name", "for_new_accounts",
-    "supported_types",
+    "supported_types", "context", "filter_action", "keywords_attributes", "keyword", "status_id",
+    "whole_word",
 ]  # fmt: skip
 NASTY = [
     "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9",

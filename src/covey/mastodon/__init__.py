@@ -10,6 +10,7 @@ def routes() -> list[BaseRoute]:
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
         conversations,
+        filters,
         instance,
         lists,
         markers,

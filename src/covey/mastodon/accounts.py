@@ -158,7 +158,7 @@ def _known(call: Call, snapshot: Snapshot, row: AccountRow | None) -> AccountRow
         raise Refused("not_found")
     if row.kind == "group" and snapshot.row(
         "select 1 from groups where number = ? and \"join\" = 'secret' and not exists"
-        ' (select 1 from memberships where "group" = number and account = ?)',
+        ' (select 1 from memberships where "group" = groups.number and account = ?)',
         (row.number, call.account),
     ):
         raise Refused("not_found")

@@ -22,6 +22,7 @@ from covey.edge.queues import OwnPoll, flags, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
 from covey.edge.text import parse
 from covey.mastodon.door import encode
+from covey.mastodon.filtered import filtered
 from covey.mastodon.times import day, iso
 from covey.messages import Link
 from covey.settings import Settings
@@ -147,17 +148,24 @@ class Entities:
         ids = [row.boost_of or row.id for row in rows]
         ends = self._ends(snapshot, reader.account, ids)
         authors = {row.boost_of or row.id: row.boost_account or row.account for row in rows}
+        asked = polls(snapshot, reader.account, ids)
         questions = {
             id_: b',"poll":%s' % encode(poll_fields(own, reader.account == authors[id_]))
-            for id_, own in polls(snapshot, reader.account, ids).items()
+            for id_, own in asked.items()
+        }
+        shown_rows = [originals.get(row.boost_of, row) if row.boost_of else row for row in rows]
+        met = {
+            id_: b',"filtered":%s' % encode(results)
+            for id_, results in filtered(snapshot, reader.account, shown_rows, asked).items()
         }
         statuses = []
         for row in rows:
             shown = row.boost_of or row.id
             poll, end = questions.get(shown, _NO_POLL), ends.get(shown, _STRANGERS_FLAGS)
+            filters = met.get(shown, _NO_FILTER)
             head = self._head(snapshot, row)
             if not row.boost_of:
-                statuses.append(b"".join((head, accounts[row.account], poll, _NO_FILTER, end)))
+                statuses.append(b"".join((head, accounts[row.account], poll, filters, end)))
                 continue
             original = originals.get(row.boost_of)
             if original is None or original.deleted or not visible(original, reader):
@@ -167,7 +175,7 @@ class Entities:
                     (
                         head, accounts[row.account],
                         b',"reblog":', self._head(snapshot, original), accounts[original.account],
-                        poll, _NO_FILTER, end, _NO_POLL, _NO_FILTER, end,
+                        poll, filters, end, _NO_POLL, filters, end,
                     )
                 )
             )  # fmt: skip

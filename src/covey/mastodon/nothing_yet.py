@@ -10,11 +10,5 @@ async def _nothing(call: Call) -> Answer:
     return EMPTY_LIST
 
 
-for _path, _scope in (
-    ("/api/v1/filters", "read:filters"),
-    ("/api/v2/filters", "read:filters"),
-):
-    operation("GET", _path, _scope)(_nothing)
-
 for _path in ("/api/v1/custom_emojis",):
     operation("GET", _path, needs="anyone")(_nothing)

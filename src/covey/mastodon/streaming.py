@@ -146,22 +146,41 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.cursor.encode(), word, data)
 
 
-_shared: WeakKeyDictionary[Edge, dict[tuple[int, bool], tuple[int, bytes]]] = WeakKeyDictionary()
+class _Shared:
+    """What serves all streams of an edge."""
+
+    def __init__(self) -> None:
+        self.posts: dict[tuple[int, bool], tuple[int, bytes]] = {}
+        """(id, whether somebody asks) → until when, and the status."""
+        self._filterers: frozenset[int] = frozenset()
+        self._until = 0
+
+    def filters(self, edge: Edge, account: int, now: int) -> bool:
+        """Whether the account had a filter a moment ago: its statuses are its own."""
+        if self._until <= now:
+            with edge.snapshot() as snapshot:
+                rows = snapshot.rows("select distinct account from filters")
+            self._filterers = frozenset(number for (number,) in rows)
+            self._until = now + SHARED_MS
+        return account in self._filterers
+
+
+_shared: WeakKeyDictionary[Edge, _Shared] = WeakKeyDictionary()
 
 
 def _post(call: Call, id_: int) -> bytes:
     """The status, as this reader sees it; empty when it is gone again.
 
-    A public post that nobody has touched since it was made looks the same to all who get it: it is
-    rendered once for all streams.
+    A public post that nobody has touched since it was made looks the same to all who get it and
+    have no filters: it is rendered once for all streams.
     """
-    edge, key = call.edge, (id_, call.account != 0)
+    edge, key, now = call.edge, (id_, call.account != 0), call.edge.now()
     shared = _shared.get(edge)
     if shared is None:
-        shared = _shared[edge] = {}
-    now = edge.now()
-    known = shared.get(key)
-    if known is not None and known[0] > now:
+        shared = _shared[edge] = _Shared()
+    filters = shared.filters(edge, call.account, now)
+    known = shared.posts.get(key)
+    if known is not None and known[0] > now and not filters:
         return known[1]
     with edge.snapshot() as snapshot:
         row = snapshot.post(id_)
@@ -171,11 +190,11 @@ def _post(call: Call, id_: int) -> bytes:
         if not shown(snapshot.posts, [row], {}, reader):
             return b""
         status = entities(edge).status(snapshot, reader, row) or b""
-        same = _is_same_for_all(snapshot, row)
+        same = not filters and _is_same_for_all(snapshot, row)
     if status and same:
-        if len(shared) >= SHARED_MAX:
-            shared.clear()
-        shared[key] = (now + SHARED_MS, status)
+        if len(shared.posts) >= SHARED_MAX:
+            shared.posts.clear()
+        shared.posts[key] = (now + SHARED_MS, status)
     return status
 
 

@@ -1,4 +1,4 @@
-"""Timelines: home, public, tag, list, and what an account keeps. Any is a queue read by a cursor."""
+"""Timelines: home, public, tag, list, and what an account keeps: queues read by a cursor."""
 
 from __future__ import annotations
 
