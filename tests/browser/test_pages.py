@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opener
 from tests.web.site import PASSWORD, Site
 
-from covey.messages import Follow
+from covey.messages import Follow, Poll, Post
 
 
 def befriend(server: Site, reader: str, author: str) -> None:
@@ -107,11 +107,40 @@ def test_a_deleted_post_goes_from_an_open_page(server: Site, open_page: Opener) 
     writer.get_by_role("button", name="Post", exact=True).click()
     reader = live(open_page("/home", "gil"))
     expect(reader.get_by_text("a mistake")).to_be_visible()
+    writer.get_by_label("More", exact=True).first.click()
     writer.get_by_role("link", name="Delete").first.click()
     writer.get_by_role("button", name="Delete").click()
     expect(writer.get_by_text("The post is deleted.")).to_be_visible()
     expect(reader.get_by_text("This post was taken back.")).to_be_visible()
     expect(reader.get_by_text("a mistake")).to_have_count(0)
+
+
+def test_a_vote_and_a_bookmark_without_leaving_the_page(server: Site, open_page: Opener) -> None:
+    befriend(server, "vera", "wim")
+    server.submit("wim", Post(text="Tea or coffee?", poll=Poll(("Tea", "Coffee"), 3600)))
+    page = open_page("/home", "vera", width=390)
+    page.evaluate("window.same = true")
+    page.get_by_label("Coffee").check()
+    page.get_by_role("button", name="Vote").click()
+    expect(page.get_by_text("your vote")).to_be_visible()
+    for label in ("Bookmark", "Remove the bookmark"):
+        page.get_by_label("More", exact=True).click()
+        page.get_by_role("button", name=label, exact=True).click()
+        expect(page.get_by_role("button", name=label, exact=True)).to_have_count(0)
+    assert page.evaluate("window.same")
+
+
+def test_the_menu_of_the_last_post_can_be_reached_on_a_phone(
+    server: Site, open_page: Opener
+) -> None:
+    server.register("yan")
+    for n in range(8):
+        server.post("yan", f"number {n}")
+    page = open_page("/home", "yan", width=320)
+    page.get_by_label("More", exact=True).last.click()
+    last = page.get_by_role("link", name="Delete").last
+    last.click()
+    expect(page.get_by_role("heading", name="Delete this post?")).to_be_visible()
 
 
 def test_a_page_left_and_taken_up_again_misses_nothing(server: Site, open_page: Opener) -> None:

@@ -71,7 +71,7 @@ def test_who_is_suspended_or_closed_shows_no_posts(server: Site) -> None:
         else:
             server.submit(name, message)
         page = get(server.browser(), f"/@{name}")
-        assert page.status == 410
+        assert page.status == 404
         assert f"This account is {word}." in page.words
         assert "what was said before" not in page.words
         assert get(server.browser(), f"/@{name}/followers").status == 404

@@ -7,7 +7,7 @@ from typing import Final, cast
 from starlette.responses import Response
 
 from covey.edge import home as homes
-from covey.edge.requests import Parameters
+from covey.edge.requests import Parameters, id_of
 from covey.errors import Refused
 from covey.messages import (
     AddToList,
@@ -34,7 +34,7 @@ REPLIES: Final[dict[str, str]] = {
 
 def _list(visit: Visit, snapshot: Snapshot) -> ListRow:
     """The viewer's list at the address. Raises Refused("no_such_page")."""
-    found = snapshot.list_of(visit.account, int(visit.scope["path_params"]["number"]))
+    found = snapshot.list_of(visit.account, id_of(visit.path("number")) or 0)
     if found is None:
         raise Refused("no_such_page")
     return found

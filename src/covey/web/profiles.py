@@ -25,7 +25,7 @@ def profile(visit: Visit, snapshot: Snapshot) -> Response:
     found = snapshot.account_named(name) if name.isascii() else None
     if found and found.standing in _GONE:
         return visit.page(
-            snapshot, "gone.html", status=410, gone=found, sentence=_GONE[found.standing]
+            snapshot, "gone.html", status=404, gone=found, sentence=_GONE[found.standing]
         )
     account = account_at(visit, snapshot)
     return (
