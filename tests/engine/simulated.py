@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
-from covey.edge import home, queues
+from covey.edge import by_name, home, queues
 from covey.edge.cursor import Cursor, Page
-from covey.edge.unread import unread_home, unread_notifications
+from covey.edge.unread import unread, unread_home, unread_notifications
 from covey.engine.engine import Accepted, Engine
 from covey.engine.engine import Submission as Submitted
 from covey.live.catch_up import changes_after, notifications_after, posts_after, too_old
@@ -245,6 +245,14 @@ def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> 
             assert found == told[:80]
             same(lambda c: queues.public(snapshot, reader, c), oracle.public(account))
             same(lambda c: queues.tag(snapshot, reader, "birds", c), oracle.tag("birds", account))
+            lists = [f"list/{number}" for number in oracle.lists]
+            for name in (*lists, *(f"group/{group}" for group in oracle.groups)):
+                queue = oracle.queue(name, account)
+                if queue is not None:
+                    same(lambda c: by_name.posts(snapshot, server.arena, reader, name, c), queue)
+                    count = unread(snapshot, server.arena, reader, name).count
+                    read = oracle.positions.get((account, name), 0)
+                    assert count == len([id_ for id_ in queue if id_ > read])
             for author in oracle.accounts:
                 expected = oracle.outbox(author, account)
                 same(lambda c: queues.outbox(snapshot, reader, author, c), expected)
