@@ -1659,7 +1659,7 @@ class Oracle:
 
     def missed(self, account: int, since: int) -> list[Event]:
         """What a resumed stream of home and notifications is sent: all that came after a message,
-        by the relations of now. Boosts are not folded, hidden notifications not told apart."""
+        by the relations of now, the notifications last. Boosts are not folded, hidden notifications not told apart."""
         found = []
         for event in self.events:
             if event.number <= since:
@@ -1668,9 +1668,7 @@ class Oracle:
             if event.kind == "read":
                 concerns = account in event.accounts
             elif event.kind == "notification":
-                told = [t for t in self.told if t[:2] == (account, event.number)]
-                concerns = account in event.accounts and bool(told)
-                concerns = concerns and told[0][:2] not in self.filtered
+                continue  # below: of what was filtered there was no event, and it may be taken since
             else:
                 assert row is not None
                 concerns = self.is_candidate(row, account)
@@ -1678,6 +1676,9 @@ class Oracle:
                     concerns = concerns or account in (row.author, *row.mentioned)
             if concerns:
                 found.append(event)
+        for told in sorted(self.told):
+            if told.account == account and told.number > since and told[:2] not in self.filtered:
+                found.append(Event(told.number, "notification", 0, frozenset([account])))
         return found
 
     def unread_home(self, reader: int, position: int) -> int:
