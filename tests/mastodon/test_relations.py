@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 from tests.mastodon.api import Api, World, check_shape, contract, world
 
-from covey.messages import SERVER, CreateGroup, InviteToGroup, JoinGroup, Limit, Restore, Suspend
+from covey.messages import (
+    SERVER,
+    Announce,
+    CreateGroup,
+    InviteToGroup,
+    JoinGroup,
+    Limit,
+    Restore,
+    SetRules,
+    Setting,
+    Suspend,
+)
 
 Check = Callable[[str, Any], None]
 
@@ -238,3 +249,25 @@ def test_groups_as_far_as_clients_know_them(here: World, shape: Check) -> None:
     assert ada.get(f"/api/v1/accounts/{secret}")["username"] == "secret_birders"
     here.site.submit("ada", InviteToGroup(group=secret, account=here.site.accounts["bea"]))
     assert bea.get(f"/api/v1/accounts/{secret}")["username"] == "secret_birders"
+
+
+def test_the_place_says_its_rules_and_who_may_come(here: World, shape: Check) -> None:
+    here.site.submit(SERVER, SetRules(rules=("Be kind.", "No spam.")))
+    here.site.submit(SERVER, Announce(text="Down on Sunday, see https://example.org #news"))
+    found = here.nobody.get("/api/v1/instance/rules")
+    shape("[Rule]", found)
+    assert [one["text"] for one in found] == ["Be kind.", "No spam."]
+    told = here.api("ada").get("/api/v1/announcements")
+    shape("[Announcement]", told)
+    assert 'href="https://example.org"' in told[0]["content"]
+    for value, enabled, approval in (
+        ("approval", True, True), ("invitation", False, False), ("open", True, False)
+    ):  # fmt: skip
+        here.site.submit(SERVER, Setting(name="registrations", value=value))
+        new, old = here.nobody.get("/api/v2/instance"), here.nobody.get("/api/v1/instance")
+        shape("Instance", new)
+        shape("V1Instance", old)
+        assert new["rules"] == old["rules"] == found
+        assert new["registrations"]["enabled"] is old["registrations"] is enabled
+        assert new["registrations"]["approval_required"] is old["approval_required"] is approval
+    assert new["configuration"]["polls"]["max_options"] == 4

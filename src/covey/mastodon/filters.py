@@ -130,7 +130,7 @@ def _said(call: Call, before: SetFilter) -> SetFilter:
         before,
         title=normal(parameters.text("title", before.title)).strip(),
         contexts=contexts,
-        action=_one_of("filter_action", action, _ACTIONS),  # type: ignore[arg-type]
+        action=_one_of("filter_action", action, _ACTIONS),
         keywords=_keywords(parameters, before),
         until=until,
     )

@@ -134,7 +134,7 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
     elif kind == "notification":
         word, data = b"notification", _notification(call, event.subject)
     elif kind == "edit":
-        word, data = b"status.update", _post(call, event.subject)
+        word, data = b"status.update", _post(call, event.subject, edited=True)
     elif kind == "delete":
         word, data = b"delete", b"%d" % event.subject
     elif ours:
@@ -168,7 +168,7 @@ class _Shared:
 _shared: WeakKeyDictionary[Edge, _Shared] = WeakKeyDictionary()
 
 
-def _post(call: Call, id_: int) -> bytes:
+def _post(call: Call, id_: int, *, edited: bool = False) -> bytes:
     """The status, as this reader sees it; empty when it is gone again.
 
     A public post that nobody has touched since it was made looks the same to all who get it and
@@ -178,6 +178,9 @@ def _post(call: Call, id_: int) -> bytes:
     shared = _shared.get(edge)
     if shared is None:
         shared = _shared[edge] = _Shared()
+    if edited:  # what was rendered before says what stands there no more
+        shared.posts.pop((id_, False), None)
+        shared.posts.pop((id_, True), None)
     filters = shared.filters(edge, call.account, now)
     known = shared.posts.get(key)
     if known is not None and known[0] > now and not filters:
