@@ -182,8 +182,9 @@ def compare(held: apsw.Connection, built: apsw.Connection, report: Report) -> No
             report.found("state", f"table {name} has other columns than the schema")
             continue
         columns, key = tables[name]
-        order = ", ".join(columns[i] for i in key) or "rowid"
-        select = f"select {', '.join(columns)} from {name} order by {order}"
+        quoted = [f'"{column}"' for column in columns]
+        order = ", ".join(quoted[i] for i in key) or "rowid"
+        select = f"select {', '.join(quoted)} from {name} order by {order}"
         mine, theirs = held.execute(select), built.execute(select)
         for one, other in _side_by_side(mine, theirs, key):
             rows_in_all += 1
