@@ -9,7 +9,17 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opener
 from tests.web.site import PASSWORD, Site
 
-from covey.messages import Follow, Poll, Post
+from covey.messages import (
+    AddToList,
+    Bookmark,
+    CreateGroup,
+    CreateList,
+    Follow,
+    JoinGroup,
+    Poll,
+    Post,
+    Profile,
+)
 
 
 def befriend(server: Site, reader: str, author: str) -> None:
@@ -222,6 +232,26 @@ def crowd(server: Site) -> Site:
     post = server.post(WIDE, f"@oda {LONG} https://example.org/{LONG}", warning=LONG[:150])
     for _ in range(4):
         post = server.post("oda", f"deeper {LONG}", reply_to=post, visibility="followers")
+    options = ("x" * 50, "a short one")
+    asked = server.submit("oda", Post(text=LONG, poll=Poll(options, 3600), quote_of=post)).id
+    server.submit(WIDE, Post(text="Which?", poll=Poll(options, 3600)))
+    server.submit(WIDE, Profile(display_name="W" * 50, locked=True))
+    server.register("a_second_name_of_thirty_chars", display_name="M" * 50)
+    for name in (WIDE, "oda"):
+        server.submit(name, Profile(display_name="W" * 50, locked=True))
+        server.submit("a_second_name_of_thirty_chars", Follow(account=server.accounts[name]))
+    name = "a_group_of_thirty_characters_x"
+    group = server.submit("oda", CreateGroup(name=name, display_name="G" * 50, note=LONG)).id
+    server.submit(WIDE, JoinGroup(group=group))
+    server.post(WIDE, f"@{name} {LONG}", visibility="group")
+    list_ = server.submit("oda", CreateList(title="L" * 100)).id
+    server.submit("oda", AddToList(list=list_, accounts=(server.accounts[WIDE],)))
+    server.submit("oda", Bookmark(post=asked))
+    server.wide_pages = [  # type: ignore[attr-defined]
+        f"/@{name}", f"/@{name}/members", f"/@{name}/settings", "/groups", "/groups/new", "/lists",
+        f"/lists/{list_}", f"/lists/{list_}/members", "/bookmarks", f"/@oda/{asked}/edit", "/@oda",
+        f"/tags/{LONG[:100]}",
+    ]  # fmt: skip
     server.wide_post = post  # type: ignore[attr-defined]
     return server
 
@@ -235,6 +265,7 @@ def test_nothing_is_wider_than_the_screen(
     addresses = [
         "/home", "/public", "/notifications", "/settings", f"/@{WIDE}", "/@oda/followers",
         f"/@oda/{crowd.wide_post}", f"/@oda/{crowd.wide_post}/delete", "/nothing",  # type: ignore[attr-defined]
+        *crowd.wide_pages,  # type: ignore[attr-defined]
     ]  # fmt: skip
     for address in addresses:
         page.goto(address)
