@@ -212,25 +212,33 @@ def marks(
     """What the account keeps of posts (never a boost): (bookmarked, pinned, in a muted thread)."""
     if not ids or not account:
         return set(), set(), set()
-    values = numbers(ids), account
-    bookmarked = snapshot.rows(
-        "select post from bookmarks where post in carray(?) and account = ?", values
+    # most keep nothing of a kind, which costs next to nothing to know
+    keeps = snapshot.row(
+        "select exists (select 1 from bookmarks where account = ?1),"
+        " exists (select 1 from pins where account = ?1),"
+        " exists (select 1 from muted_threads where account = ?1)",
+        (account,),
+    ) or (0, 0, 0)
+    found = (
+        {id_ for (id_,) in snapshot.rows(sql, (numbers(ids), account))} if any_ else set()
+        for any_, sql in zip(keeps, _MARKS, strict=True)
     )
-    pinned = snapshot.rows("select post from pins where post in carray(?) and account = ?", values)
-    muted = snapshot.rows(
-        "select id from posts join muted_threads using (thread)"
-        " where id in carray(?) and muted_threads.account = ?",
-        values,
-    )
-    return {id_ for (id_,) in bookmarked}, {id_ for (id_,) in pinned}, {id_ for (id_,) in muted}
+    bookmarked, pinned, muted = found
+    return bookmarked, pinned, muted
+
+
+_MARKS: Final = (
+    "select post from bookmarks where post in carray(?) and account = ?",
+    "select post from pins where post in carray(?) and account = ?",
+    "select id from posts join muted_threads using (thread)"
+    " where id in carray(?) and muted_threads.account = ?",
+)
 
 
 # --- what an account keeps --------------------------------------------------------------------
 
 
-def bookmarks(
-    snapshot: Snapshot, reader: Relations, cursor: Cursor
-) -> Page[tuple[int, PostRow]]:
+def bookmarks(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[tuple[int, PostRow]]:
     """(number, post) of the reader's bookmarks; positions are their log numbers. What stands no
     more, or may not be seen any more, is passed over."""
     columns = ", ".join(f"p.{column}" for column in POST.split(", "))
@@ -366,9 +374,7 @@ class ConversationRow(Struct, frozen=True):
     """Whether that is somebody else's and above the reading position."""
 
 
-def conversations(
-    snapshot: Snapshot, reader: Relations, cursor: Cursor
-) -> Page[ConversationRow]:
+def conversations(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[ConversationRow]:
     """The reader's conversations, those first in which something was said last."""
     select = "select last_post, thread from conversations where account = ?"
     pull = _pull(snapshot, cursor.ascending, select, "last_post", (reader.account,))

@@ -81,6 +81,7 @@ def _words(*flags: bool) -> bytes:
 
 _FLAGS: Final = {flags: _words(*flags) for flags in product((False, True), repeat=5)}
 """(favourited, boosted, bookmarked, pinned, in a muted thread) → the end of a status."""
+_UNTOUCHED: Final = _FLAGS[(False,) * 5]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -147,13 +148,14 @@ class Entities:
         )
         ids = [row.boost_of or row.id for row in rows]
         ends = self._ends(snapshot, reader.account, ids)
-        authors = {row.boost_of or row.id: row.boost_account or row.account for row in rows}
         asked = polls(snapshot, reader.account, ids)
-        questions = {
-            id_: b',"poll":%s' % encode(poll_fields(own, reader.account == authors[id_]))
-            for id_, own in asked.items()
-        }
         shown_rows = [originals.get(row.boost_of, row) if row.boost_of else row for row in rows]
+        questions = {
+            row.id: b',"poll":%s'
+            % encode(poll_fields(asked[row.id], reader.account == row.account))
+            for row in shown_rows
+            if row.id in asked
+        }
         met = {
             id_: b',"filtered":%s' % encode(results)
             for id_, results in filtered(snapshot, reader.account, shown_rows, asked).items()
@@ -191,7 +193,10 @@ class Entities:
         if not account:
             return {}
         kept = (*flags(snapshot, account, ids), *marks(snapshot, account, ids))
-        return {id_: _FLAGS[tuple(id_ in those for those in kept)] for id_ in ids}
+        ends = dict.fromkeys(ids, _UNTOUCHED)
+        for id_ in set().union(*kept):
+            ends[id_] = _FLAGS[tuple(id_ in those for those in kept)]
+        return ends
 
     def _head(self, snapshot: Snapshot, row: PostRow) -> bytes:
         """All of a status up to and with `"account":`."""
