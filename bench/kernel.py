@@ -60,7 +60,7 @@ def main() -> None:
 
 def kernels_here() -> dict[str, kernels.Deliver]:
     """By name; the compiled one where numba is installed."""
-    found = {"numpy": kernels.deliver}
+    found: dict[str, kernels.Deliver] = {"numpy": kernels.deliver}
     if importlib.util.find_spec("numba"):
         from covey.delivery.compiled import compile_kernel
 
@@ -91,7 +91,9 @@ def delivering(arena: Arena, posts: int, batches: list[Batch]) -> list[Figure]:
     deliveries = sum(len(recipients) for _, _, recipients in timed)
     what = f"{arena.kernel}, posts a batch: {posts:,}"
     return [
-        Figure(what, deliveries / wall / 1e6, "M deliveries/s", WANTED.get((arena.kernel, posts), "")),
+        Figure(
+            what, deliveries / wall / 1e6, "M deliveries/s", WANTED.get((arena.kernel, posts), "")
+        ),
         Figure(f"{what}, a delivery", wall / deliveries * 1e9, "ns"),
         Figure(f"{what}, a delivery", cpu / deliveries * 1e9, "ns of CPU"),
         Figure(f"{what}, a batch", wall / len(timed) * 1e6, "µs"),

@@ -149,7 +149,7 @@ def post_by(account: int) -> Submission:
 
 def posts_in_every_home(engine: Engine, posts: list[int], followers: int) -> int:
     """How many homes; raises AssertionError for one without."""
-    reader = ArenaReader(engine.arena.memory)  # type: ignore[arg-type]
+    reader = ArenaReader(engine.arena.memory)
     below, wanted = reader.published + 1, set(posts)
     for account in range(OTHERS.stop, OTHERS.stop + followers):
         found, _ = reader.read(account, below, 60)
