@@ -43,7 +43,7 @@ def main() -> None:
     with Server() as server:
         figures.append(Figure("fresh server, all processes", pss(server), "MB", "120"))
         for path in ("/", "/public", "/api/v1/timelines/public", "/api/v2/instance"):
-            get(server.port, path)
+            assert get(server.port, path)[0] == 200
         figures.append(Figure("after a page of each door", pss(server), "MB", "120"))
         for name, pid in (
             ("supervisor", server.process.pid),

@@ -29,6 +29,7 @@ from bench.common import (
     quantile,
     report,
     request,
+    sync_ms,
     tokens,
 )
 
@@ -127,6 +128,7 @@ def main() -> None:
             pipe.submit([(r, Follow(account=CROWDED), edge_key()) for r in readers])
             author, reader, crowded, *connected = tokens(pipe, range(1, readers.stop))
         uvloop.run(measure(server, figures, (author, reader, crowded), connected, options.rounds))
+        figures.append(Figure("a sync of this disk alone, p50", sync_ms(server.folder), "ms"))
     report(f"posted to seen: {options.rounds} posts of each kind", figures, options)
 
 

@@ -12,7 +12,7 @@ import time
 from bench.common import Figure, Server, arguments, data_folder, people, pipe_to, population, report
 
 from covey.cli.rebuild import rebuild_folder
-from covey.engine.server import folder_lock
+from covey.engine.folder import folder_lock
 
 
 def main() -> None:

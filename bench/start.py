@@ -15,7 +15,9 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of which the median is given")
     options = parser.parse_args()
-    empty, again, cpu = [], [], []
+    empty: list[float] = []
+    again: list[float] = []
+    cpu: list[float] = []
     for place in range(options.rounds + 1):
         with data_folder() as folder:
             for seconds in (empty, again):
