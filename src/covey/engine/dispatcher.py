@@ -69,6 +69,8 @@ class _Peer:
         self.presence = Presence()
         self.waiting = 0
         self.last_wake = 0
+        self.is_behind = False
+        """Its last wake was dropped."""
         self.out: list[Frame] = []
 
 
@@ -204,7 +206,8 @@ class Dispatcher:
                         )
                     )
             if found:
-                if not peer.connection.slow:
+                peer.is_behind = peer.connection.slow
+                if not peer.is_behind:
                     peer.out.append(Wake(peer.last_wake, number, tuple(found)))
                 peer.last_wake = number
 
@@ -218,15 +221,22 @@ class Dispatcher:
                 self._enter(None, 0, Submission(SERVER, due_key(number), Due(number=number)))
 
     def beat(self) -> None:
-        """Once a second: edges hear that the engine lives; the disk's free space is looked at."""
+        """Once a second: edges hear that the engine lives, and that they have been told of all that
+        was applied; the disk's free space is looked at."""
         found = os.statvfs(self.engine.log.path.parent)
         full = found.f_bavail * found.f_frsize < DISK_FREE_BYTES_MIN
         if full != self.read_only:
             self.read_only = full
             logger.warning("read-only: the disk is nearly full" if full else "writing again")
-        frame = Beat(self.engine.state.applied)
+        number = self.engine.state.applied
         for peer in self._peers.values():
-            peer.connection.send([frame])
+            if peer.connection.slow:
+                continue
+            if peer.is_behind:
+                # it reads again, but nothing may come that shows it what it missed
+                peer.connection.send([Wake(peer.last_wake, number, ())])
+                peer.is_behind, peer.last_wake = False, number
+            peer.connection.send([Beat(number)])
 
     def _facts(self, request: int) -> Facts:
         used = resource.getrusage(resource.RUSAGE_SELF)

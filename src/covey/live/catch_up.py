@@ -10,7 +10,7 @@ from collections.abc import Collection
 from itertools import islice
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Reach, Relations, delivered, sets_aside, visible
+from covey.delivery.audience import Candidate, Reach, Relations, delivered, sets_aside, visible
 from covey.limits import CHANGES_MS
 from covey.state.home import ids_above
 from covey.state.merge import END
@@ -49,6 +49,11 @@ def tag_after(
     return _shared_after(snapshot, reader, number, limit, where, (tag,), "post")
 
 
+def shared(post: Candidate, reader: Relations) -> bool:
+    """Does a queue of everybody that holds the post show it to this reader?"""
+    return visible(post, reader) and not sets_aside(post, reader)
+
+
 def _shared_after(
     snapshot: Snapshot,
     reader: Relations,
@@ -63,11 +68,7 @@ def _shared_after(
     above = _id_after(snapshot, number) - 1
     while len(found) < limit:
         rows = snapshot.rows(sql, (*values, above, limit))
-        found += [
-            (row[8], row[0])
-            for row in rows
-            if visible(post := candidate_of(row[:8]), reader) and not sets_aside(post, reader)
-        ]
+        found += [(row[8], row[0]) for row in rows if shared(candidate_of(row[:8]), reader)]
         if len(rows) < limit:
             break
         above = rows[-1][0]

@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
 from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Relations, sets_aside
+from covey.delivery.audience import Relations
 from covey.engine.client import EngineClient
 from covey.engine.frames import Wake, WireEvent
 from covey.errors import Refused
@@ -37,6 +37,9 @@ logger: Final = logging.getLogger("covey.edge")
 
 ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "gap": 9}
 """Order of the events of one number, the last part of a cursor."""
+
+CATCH_UP_STREAMS: Final = 64
+"""Caught up in one go when the engine came back."""
 
 
 class StreamEvent(Struct, frozen=True):
@@ -63,16 +66,18 @@ class Stream:
         self.account = account
         self.queues = queues
         self._hub = hub
-        self.number = 0
+        self.number = _HELD
         """All events up to this message were sent or passed over."""
+        self.since = 0
+        """The same while the stream is held, until it has caught up."""
         self._events: deque[StreamEvent] = deque()
         self._more = asyncio.Event()
         self._over = False
 
     def push(self, event: StreamEvent) -> None:
         if len(self._events) >= STREAM_BUFFER_EVENTS:
-            # A slow reader never slows another: it is cut off, and resumes from its cursor.
-            self._events.clear()
+            # A slow reader never slows another: it is cut off, and resumes from its cursor. It gets
+            # what is here, so that it comes further each time.
             self.end()
         elif not self._over:
             self._events.append(event)
@@ -123,12 +128,17 @@ class Hub:
         self._count = 0
         self._last_wake = 0
         self._seen = 0
-        """Every stream was given what it should see up to this message, or has a higher number."""
+        """Every stream that is not held was given what it should see up to this message, or has a
+        higher number."""
         self._holding = False
         """Wakes are passed over: a catch-up of all streams is about to come."""
         self._watching: asyncio.Task[None] | None = None
+        self._behind: deque[Stream] = deque()
+        """Held until they are caught up, in this order."""
+        self._catching: asyncio.Task[None] | None = None
         self._stopping = False
         engine.on_wake = self._wake
+        engine.on_beat = self._beat
         engine.on_connected = self._connected
 
     @property
@@ -157,17 +167,14 @@ class Hub:
         if account and self._per_account.get(account, 0) >= STREAMS_PER_ACCOUNT:
             raise Refused("too_many_streams", limit=STREAMS_PER_ACCOUNT)
         stream = Stream(self, account, tuple(queues))
-        # live events are held back by this until the catch-up has said how far it came
-        stream.number = _HELD
         self._join(stream)
         try:
             numbers = [await self._engine.watch(name) for name in _names(stream)]
         except BaseException:
             self.leave(stream)
             raise
-        stream.number = max(numbers)
         with self._snapshot() as snapshot:
-            self._read_from(snapshot, stream, start or (self._engine.epoch, stream.number, _ALL))
+            self._read_from(snapshot, stream, start or (self._engine.epoch, max(numbers), _ALL))
         return stream
 
     def _join(self, stream: Stream) -> None:
@@ -213,7 +220,6 @@ class Hub:
             return
         if missed:
             self._catch_up_all()
-            return
         epoch = self._engine.epoch
         for event in wake.events:
             cursor = f"{epoch}.{event.number}.{ORDINALS[event.kind]}"
@@ -222,6 +228,10 @@ class Hub:
                     subject = event.number if event.kind == "notification" else event.subject
                     stream.push(StreamEvent(cursor, event.kind, queue, subject))
         self._seen = wake.number
+
+    def _beat(self) -> None:
+        if not self._holding:
+            self._seen = self._engine.applied
 
     def _readers(self, event: WireEvent) -> Iterable[tuple[Stream, str]]:
         """The streams an event goes to, each once, and as what queue's."""
@@ -235,20 +245,22 @@ class Hub:
                 for stream in streams.get(f"notifications/{account}", ()):
                     found.setdefault(stream, "notifications")
         for queue in event.queues:
-            for stream in streams.get(queue, ()):
-                if self._shows(stream, event):
-                    found.setdefault(stream, queue)
+            for stream in self._shown(event, streams.get(queue, ())):
+                found.setdefault(stream, queue)
         return found.items()
 
-    def _shows(self, stream: Stream, event: WireEvent) -> bool:
-        """Shared queues hold nothing of those whom a reader set aside."""
-        if not stream.account or event.kind != "post":
-            return True
+    def _shown(self, event: WireEvent, streams: Collection[Stream]) -> Collection[Stream]:
+        """Those of a shared queue's streams whose readers did not set the post aside; the same rule
+        as in the catch-up."""
+        if event.kind != "post" or not any(stream.account for stream in streams):
+            return streams
         with self._snapshot() as snapshot:
-            post = snapshot.post(event.subject)
-            return post is not None and not sets_aside(
-                post, self._relations(snapshot, stream.account)
-            )
+            post = snapshot.candidates([event.subject])[event.subject]
+            return [
+                stream
+                for stream in streams
+                if catch_up.shared(post, self._relations(snapshot, stream.account))
+            ]
 
     def _connected(self) -> None:
         """The engine is there again: watch what was watched, catch up what was missed."""
@@ -259,25 +271,40 @@ class Hub:
         self._watching = asyncio.get_running_loop().create_task(self._watch_again())
 
     async def _watch_again(self) -> None:
-        try:
-            for name in list(self._streams):
-                await self._engine.watch(name)
-        except Refused:
-            return  # gone again: the next connection begins anew
+        while True:
+            # unanswered: it hangs, or is gone again; then the next connection cancels this
+            with suppress(Refused):
+                await asyncio.gather(*map(self._engine.watch, list(self._streams)))
+                break
         self._holding = False
         self._catch_up_all()
+        self._seen = max(self._seen, self._engine.applied)
 
     def _catch_up_all(self) -> None:
-        """From what each has seen to a snapshot, which is newer than every wake so far."""
-        if not self._streams:
-            self._seen = max(self._seen, self._engine.applied)
-            return
-        with self._snapshot() as snapshot:
+        """Hold all streams where they are, and catch them up one after the other."""
+        for stream in self._all():
+            if stream.number != _HELD:
+                stream.since, stream.number = max(stream.number, self._seen), _HELD
+                self._behind.append(stream)
+        if self._behind and not self._catching:
+            self._catching = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """A few streams at a time, so that pages are answered between them."""
+        try:
+            while self._behind:
+                with self._snapshot() as snapshot:
+                    for _ in range(min(CATCH_UP_STREAMS, len(self._behind))):
+                        stream = self._behind.popleft()
+                        self._read_from(snapshot, stream, (self._engine.epoch, stream.since, _ALL))
+                await asyncio.sleep(0)
+        except Exception:
+            logger.exception("streams can't be caught up: they end, and resume from their cursors")
             for stream in self._all():
-                if stream.number != _HELD:
-                    number = max(stream.number, self._seen)
-                    self._read_from(snapshot, stream, (self._engine.epoch, number, _ALL))
-            self._seen = max(self._seen, snapshot.applied)
+                stream.end()
+            self._behind.clear()
+        finally:
+            self._catching = None
 
     # --- catching up --------------------------------------------------------------------------
 
@@ -285,8 +312,6 @@ class Hub:
         """Push what came after the cursor `start` and up to the snapshot, or a gap."""
         epoch, number, ordinal = start
         known = self._engine.epoch
-        if snapshot.applied < max(stream.number, number if start[2] == _ALL else 0):
-            return  # a state older than what was sent: the engine is just starting
         stream.number = snapshot.applied
         events: list[tuple[int, int, str, str, int]] = []
         gap = epoch != known or number > snapshot.applied
@@ -342,7 +367,7 @@ class Hub:
 
 
 _HELD: Final = 1 << 62
-"""A stream's number until its catch-up: no live event is newer."""
+"""A stream's number until it has caught up: no live event is newer."""
 
 _ALL: Final = 8
 """An ordinal above all kinds: nothing of the cursor's own number is missing."""
