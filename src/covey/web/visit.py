@@ -275,7 +275,7 @@ class Page:
         except Refused as refused:
             response = visit.trouble(refused)
         except Exception:
-            logger.exception("a page failed: %s", scope["path"])
+            logger.exception("a page failed: %r", scope["path"])
             response = visit.trouble(Refused("internal"))
         await response(scope, receive, send)
 
@@ -300,7 +300,7 @@ class Form:
         except Refused as refused:
             response = visit.trouble(refused, **self._kept(visit, form))
         except Exception:
-            logger.exception("a form failed: %s", scope["path"])
+            logger.exception("a form failed: %r", scope["path"])
             response = visit.trouble(Refused("internal"), **self._kept(visit, form))
         await response(scope, receive, send)
 
