@@ -116,7 +116,7 @@ def test_c13_the_password_grant_is_gone(here: World) -> None:
 
 def test_a_stranger_logs_in_first_and_comes_back(here: World) -> None:
     answer = here.site.browser().get("/oauth/authorize", params=wish())
-    assert answer.status_code == 303
+    assert answer.status_code == 303, answer.text
     to = urlsplit(answer.headers["location"])
     assert to.path == "/login"
     back = parse_qs(to.query)["next"][0]
