@@ -43,9 +43,12 @@ class Stopping:
         self.passed: dict[str, int] = {}
         self.at: tuple[str, int] | None = None
         """Arrow, and how many times it may still be passed before."""
+        self.at_each: Callable[[str], None] | None = None
 
     def __call__(self, arrow: str) -> None:
         self.passed[arrow] = self.passed.get(arrow, 0) + 1
+        if self.at_each:
+            self.at_each(arrow)
         if self.at and self.at[0] == arrow:
             if not self.at[1]:
                 self.at = None

@@ -24,7 +24,7 @@ from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
 from tests.state.plain_engine import tables
 
-POISON = "poison"
+POISON = "a secret that breaks it"
 
 
 @pytest.fixture
@@ -87,10 +87,11 @@ def test_a_poisoned_message_is_answered_alone(
     compare(server.state, oracle)
     compare_raw_homes(server, oracle)
     assert [e for e in events if e.kind == "post"] == [e for e in oracle.events if e.kind == "post"]
-    # logged with what is needed to do it again
-    assert "kind post" in caplog.text
-    assert POISON.encode().hex() in caplog.text
+    # logged with where it broke, and without what somebody wrote
+    assert "actor 1, kind post" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+    assert POISON not in caplog.text
+    assert POISON.encode().hex() not in caplog.text
     # and once the mistake is mended, the same key is good
     monkeypatch.undo()
     assert server.step(posting(POISON))[0] == [

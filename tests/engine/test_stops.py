@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covey.messages import AnyMessage, Follow, Mute, OpenSession, Post, Profile
+from covey.state.home import ids_below
+from covey.state.merge import END
+from covey.state.queries import StateReader
 from tests.engine.simulated import (
     CAPACITIES,
     Server,
@@ -191,6 +194,45 @@ def test_what_edges_cache_is_not_believed_after_a_stop(arrow: str) -> None:
         now = [server.arena.access, server.arena.relations, server.arena.profiles]
         if server.log.last_number() > crashing.oracle.number:
             assert not set(now) & set(seen)
+        server.end()
+
+
+@pytest.mark.parametrize("kind", list(BATCHES))
+@pytest.mark.parametrize("capacity", [4, 1024])
+def test_a_reader_at_any_arrow_sees_before_or_after(kind: str, capacity: int) -> None:
+    """Reads never wait: between any two stores of the engine a page is that of a whole state."""
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life", capacity)
+        crashing = Crashing(server)
+        crashing.send(setting())
+        before, after = crashing.oracle, copy.deepcopy(crashing.oracle)
+        batch = numbered(BATCHES[kind])
+        expected = [after.submit(*submission, server.now) for submission in batch]
+        seen: list[int] = []
+
+        def read(_arrow: str) -> None:
+            with server.reader.snapshot() as snapshot:
+                applied = snapshot.applied
+            seen.append(applied)
+            oracle = before if applied == before.number else after
+            assert applied == oracle.number
+            for account in oracle.accounts:
+                assert server.home_page(account, True, limit=40) == oracle.home(account)[:40]
+                raw = [row.id for row in oracle.candidates(account)]
+                assert server.raw_homes(account)["arena"] == raw
+
+        # and one that began before all of it
+        old_reader = StateReader(server.state.path)
+        with old_reader.snapshot() as old:
+            server.stopping.at_each = read
+            assert server.step(batch)[0] == expected
+            for account in before.accounts:
+                relations = old.relations(account)
+                raw = list(ids_below(old, server.arena, relations, END))
+                assert raw == [row.id for row in before.candidates(account)]
+        assert set(seen) == {before.number, after.number}
+        old_reader.close()
         server.end()
 
 
