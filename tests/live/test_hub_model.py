@@ -1,5 +1,5 @@
-"""Random histories, with engines that die, connections that break or are slow, and readers that come
-and go: what each reader gets in all is what the oracle says, once and in order."""
+"""Random histories, with engines that die, connections that break or are slow, and readers that
+come and go: what each reader gets in all is what the oracle says, once and in order."""
 
 from __future__ import annotations
 

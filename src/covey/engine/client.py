@@ -110,7 +110,8 @@ class EngineClient:
         elif isinstance(frame, Welcome):
             self.epoch, self.applied = frame.epoch, frame.applied
             self.ready.set()
-            for request in self._requests.values():
+            # a direct connection answers at once
+            for request in list(self._requests.values()):
                 self._send(request.data)
             self.on_connected()
         else:
