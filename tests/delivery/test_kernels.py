@@ -6,7 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from covey.delivery import kernels
@@ -88,7 +88,6 @@ def same(one: Arena, other: Arena) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(audiences, cuts, capacities, st.sampled_from([1, 3, 1 << 15]), st.integers(0, 60))
 def test_the_same_bytes_however_cut(
     audiences: list[set[int]], cuts: list[int], capacity: int, piece: int, emptied_at: int
@@ -162,7 +161,6 @@ def test_chunk_numbers_end() -> None:
         deliver(arena.arrays, numbered([{0}]))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACCOUNTS), st.integers(0, 2**63)), max_size=20))
 def test_floors_never_sink(moves: list[tuple[int, int]]) -> None:
     memory = arena_of(4).arrays

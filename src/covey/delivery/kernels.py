@@ -45,7 +45,8 @@ Signed: TypeAlias = npt.NDArray[np.int64]  # numpy indexes with these without a 
 Stop: TypeAlias = Callable[[str], None]
 
 PIECE_DELIVERIES: Final = 1 << 15
-"""Handled at once, so that their scratch (about 100 bytes each) stays in the processor's cache."""
+"""Handled at once, so that their scratch (100 to 200 bytes each) stays in the processor's cache:
+12 M/s on a power-law graph of a million, against 7 with a million at once."""
 
 
 class Memory(NamedTuple):

@@ -43,9 +43,9 @@ FILL_SHIFT: Final = OWNER_BITS
 PREVIOUS_SHIFT: Final = OWNER_BITS + FILL_BITS
 LAST_NUMBER: Final = (1 << (64 - PREVIOUS_SHIFT)) - 1  # at a million a second: 203 days
 
-# The circle is written a quarter at a time; what is open in this quarter and the last is topped
-# up in place. So a batch never meets a chunk that is still topped up, and every delivery stays
-# for at least half a circle.
+# The circle is written a quarter at a time, and only chunks of this quarter and the one before are
+# topped up in place. So what is topped up depends on no batch, its slot is not written anew in the
+# same piece, and every delivery stays for at least half a circle.
 QUARTERS: Final = 4
 
 
