@@ -92,8 +92,8 @@ def test_a_slow_reader_is_cut_off_and_resumes_with_nothing_lost() -> None:
         got: list[int] = []
         posted: list[int] = []
         others_got: list[list[int]] = [[] for _ in others]
-        while len(posted) <= 2 * STREAM_BUFFER_EVENTS:
-            posted += await scene.posts(300)
+        while len(posted) < STREAM_BUFFER_EVENTS + CATCH_UP_EVENTS:
+            posted += await scene.posts(200)
             for stream, theirs in zip(others, others_got, strict=True):
                 theirs += posts_of(stream)
         assert all(theirs == posted for theirs in others_got)
