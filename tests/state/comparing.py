@@ -37,6 +37,7 @@ def compare(state: State, oracle: Oracle) -> None:
     }
     assert dict(rows("select session_hash, account from sessions")) == oracle.sessions
     assert dict(rows("select token_hash, account from tokens")) == oracle.tokens
+    assert {row[0] for row in rows("select code_hash from grants")} == set(oracle.grants)
     for number in oracle.accounts:
         found = rows(
             "select followers_count, following_count, posts_count from accounts where number = ?",

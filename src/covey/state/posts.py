@@ -96,6 +96,8 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
             raise Refused("text_long", what="A tag", count=len(tag.name), limit=TAG_CHARACTERS)
     if message.mentions or message.tags or message.links:
         check_facets(text, message.mentions, message.tags, message.links)
+    if not 0 <= message.app <= state.apps:
+        raise Refused("app_unknown")
     if message.reply_to:
         standing(state, message.reply_to, actor)
 
@@ -108,7 +110,6 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     reply_account = 0
     if message.reply_to:
         reply_account = state.count("select account from posts where id = ?", (message.reply_to,))
-        _count(state, number, message.reply_to, replies_count=1)
     mentions = []
     mentioned: dict[int, None] = {}
     for mention in message.mentions:
@@ -135,11 +136,7 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     if reach == Reach.PUBLIC:
         for tag in tags:
             execute("insert into tags values (?, ?)", (tag, id_))
-    execute(
-        "update accounts set posts_count = posts_count + 1, last_post = ?, changed = ?"
-        " where number = ?",
-        (id_, number, actor),
-    )
+    _count_post(state, number, post, 1)
     for account in mentioned:
         execute("insert into mentions values (?, ?)", (account, id_))
         notify(state, entry, outcome, account, "mention", id_)
@@ -187,20 +184,30 @@ def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
     for tag in decode_facets(row[9])[1]:
         execute("delete from tags where tag = ? and post = ?", (tag.name, id_))
-    execute(
-        "update accounts set posts_count = posts_count - 1, changed = ? where number = ?",
-        (number, post.account),
-    )
+    _count_post(state, number, post, -1)
     if post.boost_of:
-        _count(state, number, post.boost_of, boosts_count=-1)
         withdraw(state, post.boost_account, row[8])
-    elif post.reply_to:
-        _count(state, number, post.reply_to, replies_count=-1)
     execute(
         "insert into changes values (?, 'delete', ?, ?, ?)",
         (number, id_, post.account, entry.stamp),
     )
     outcome.changes.append((number, "delete", id_, post.account))
+
+
+def _count_post(state: State, number: int, post: Candidate, by: int) -> None:
+    """In its author's count, and in that of what it boosts or answers. Everybody sees counts, so
+    they tell nothing of what not everybody may see: a direct post of its author's is in none, a
+    reply to followers not in that of the post it answers."""
+    if post.visibility != Reach.DIRECT:
+        state.execute(
+            "update accounts set posts_count = posts_count + ?, last_post = max(last_post, ?),"
+            " changed = ? where number = ?",
+            (by, post.id, number, post.account),
+        )
+    if post.boost_of:
+        _count(state, number, post.boost_of, boosts_count=by)
+    elif post.reply_to and post.visibility <= Reach.UNLISTED:
+        _count(state, number, post.reply_to, replies_count=by)
 
 
 def _count(state: State, number: int, id_: int, **counts: int) -> None:
@@ -249,14 +256,9 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
         " boost_account, mentioned, stamp, changed) values (?, ?, ?, ?, 0, 0, ?, ?, x'', ?, ?)",
         (id_, number, actor, reach, message.post, author, entry.stamp, number),
     )
-    _count(state, number, message.post, boosts_count=1)
-    state.execute(
-        "update accounts set posts_count = posts_count + 1, last_post = ?, changed = ?"
-        " where number = ?",
-        (id_, number, actor),
-    )
-    notify(state, entry, outcome, author, "boost", message.post)
     post = Candidate(id_, actor, reach, boost_of=message.post, boost_account=author)
+    _count_post(state, number, post, 1)
+    notify(state, entry, outcome, author, "boost", message.post)
     outcome.posted.append((number, post, ()))
 
 
