@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Final
@@ -28,6 +28,7 @@ from covey.limits import (
     HEARTBEAT_SECONDS,
     STREAM_BUFFER_EVENTS,
     STREAMS_PER_ACCOUNT,
+    STREAMS_PER_ADDRESS,
     STREAMS_PER_EDGE,
 )
 from covey.live import catch_up
@@ -62,8 +63,10 @@ class Stream:
     The iteration ends when the reader is too slow (it resumes from its cursor) or the edge stops.
     """
 
-    def __init__(self, hub: Hub, account: int, queues: tuple[str, ...]) -> None:
+    def __init__(self, hub: Hub, account: int, queues: tuple[str, ...], address: str = "") -> None:
         self.account = account
+        self.reader: int | str = account or address
+        """Whose it is, as streams are counted."""
         self.queues = queues
         self._hub = hub
         self.number = _HELD
@@ -124,7 +127,8 @@ class Hub:
         self._now = now
         self._streams: dict[str, set[Stream]] = {}
         """Name of the queue at the engine ("home/7", "public", …) → streams."""
-        self._per_account: dict[int, int] = {}
+        self._per_reader: Counter[int | str] = Counter()
+        """Open streams of an account, or of the strangers at an address."""
         self._count = 0
         self._last_wake = 0
         self._seen = 0
@@ -153,10 +157,16 @@ class Hub:
     # --- open and close -----------------------------------------------------------------------
 
     async def open(
-        self, *, account: int = 0, queues: Sequence[str], cursor: str | None = None
+        self,
+        *,
+        account: int = 0,
+        address: str = "",
+        queues: Sequence[str],
+        cursor: str | None = None,
     ) -> Stream:
         """A stream of `queues` ("home", "notifications" of `account`; "public", "tag/NAME"), from
-        `cursor` on when one is given, else from now on.
+        `cursor` on when one is given, else from now on. `address`: where a stranger comes from, as
+        it is counted.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
         ("unanswered") when the engine can't be reached.
@@ -164,9 +174,10 @@ class Hub:
         start = _parse(cursor) if cursor else None
         if self._count >= STREAMS_PER_EDGE or self._stopping:
             raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
-        if account and self._per_account.get(account, 0) >= STREAMS_PER_ACCOUNT:
-            raise Refused("too_many_streams", limit=STREAMS_PER_ACCOUNT)
-        stream = Stream(self, account, tuple(queues))
+        most = STREAMS_PER_ACCOUNT if account else STREAMS_PER_ADDRESS
+        if self._per_reader[account or address] >= most:
+            raise Refused("too_many_streams", limit=most)
+        stream = Stream(self, account, tuple(queues), address)
         self._join(stream)
         try:
             numbers = [await self._engine.watch(name) for name in _names(stream)]
@@ -181,8 +192,7 @@ class Hub:
         for name in _names(stream):
             self._streams.setdefault(name, set()).add(stream)
         self._count += 1
-        if stream.account:
-            self._per_account[stream.account] = self._per_account.get(stream.account, 0) + 1
+        self._per_reader[stream.reader] += 1
 
     def leave(self, stream: Stream) -> None:
         """Idempotent."""
@@ -198,10 +208,9 @@ class Hub:
         if left:
             stream.end()
             self._count -= 1
-            if stream.account:
-                self._per_account[stream.account] -= 1
-                if not self._per_account[stream.account]:
-                    del self._per_account[stream.account]
+            self._per_reader[stream.reader] -= 1
+            if not self._per_reader[stream.reader]:
+                del self._per_reader[stream.reader]
 
     def stop(self) -> None:
         """The edge is about to end: every stream ends after what it has in its buffer."""

@@ -52,7 +52,7 @@ class Live:
             if visit.account and "notifications" not in queues:
                 queues = (*queues, "notifications")
             stream = await visit.edge.hub.open(
-                account=visit.account, queues=queues, cursor=cursor or None
+                account=visit.account, address=visit.address, queues=queues, cursor=cursor or None
             )
         except Refused as refused:
             await visit.trouble(refused)(scope, receive, send)
