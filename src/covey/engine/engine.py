@@ -146,7 +146,10 @@ class Engine:
         state.load_graph()
         first, last = state.applied, log.last_number()
         tail: list[Entry] = []
-        for entry in log.read(after=first):
+        # the newest that was applied is looked at too: the next one will stand on it
+        for entry in log.read(after=max(0, first - 1)):
+            if entry.number == first:
+                continue
             tail.append(entry)
             if len(tail) == BATCH_MESSAGES:
                 self._replay(tail)
