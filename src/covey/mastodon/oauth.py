@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from covey.edge import csrf
 from covey.edge.access import (
     SESSION_COOKIE,
+    cookie_name,
     new_secret,
     parse_scopes,
     secret_hash,
@@ -275,7 +276,9 @@ def _redirect(location: str) -> Answer:
 
 def _session_cookie(call: Call) -> str:
     try:
-        morsel = SimpleCookie(header(call.scope, b"cookie")).get(SESSION_COOKIE)
+        morsel = SimpleCookie(header(call.scope, b"cookie")).get(
+            cookie_name(call.edge.settings, SESSION_COOKIE)
+        )
     except CookieError:
         return ""
     return morsel.value if morsel else ""

@@ -92,7 +92,7 @@ class _Page:
         """The unread counts that the page shows."""
 
     async def follow(self, stream: Stream) -> None:
-        edge, session = self._visit.edge, self._visit.cookies.get(SESSION_COOKIE, "")
+        edge, session = self._visit.edge, self._visit.cookie(SESSION_COOKIE)
         async for event in stream:
             if self._visit.account and not session_access(edge, session):
                 return  # logged out meanwhile
