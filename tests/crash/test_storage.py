@@ -23,17 +23,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def posts_in(server: Server) -> list[str]:
-    return [
-        e.message.text for e in Log(server.folder / "log.db").read() if isinstance(e.message, Post)
-    ]
+    messages = [entry.message for entry in Log(server.folder / "log.db").read()]
+    return [message.text for message in messages if isinstance(message, Post)]
 
 
 @pytest.mark.parametrize("bytes_left", [0, 1 << 16])
 def test_when_the_log_can_not_be_written_the_engine_starts_again(
     server: Server, bytes_left: int
 ) -> None:
-    """Its files may not grow any more; then no write succeeds. What waits for an answer gets it from
-    the next engine, which may write."""
+    """Its files may not grow any more; then no write succeeds. What waits for an answer gets it
+    from the next engine, which may write."""
     (_, token) = server.people("ann")["ann"]
     engine = server.pid("engine")
     size = (server.folder / "log.db-wal").stat().st_size

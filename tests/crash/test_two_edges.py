@@ -55,6 +55,10 @@ def good(response: httpx.Response) -> httpx.Response:
     return response
 
 
+def home(client: httpx.Client) -> list[str]:
+    return [post["id"] for post in good(client.get("/api/v1/timelines/home?limit=40")).json()]
+
+
 def test_they_are_two(two: TwoEdges) -> None:
     """While the other is stopped, only one connection of the pair is answered."""
     pair = two.connections("ann")
@@ -82,7 +86,7 @@ def test_one_reads_on_one_edge_what_one_wrote_on_the_other(two: TwoEdges) -> Non
         if turn % 2:
             good(write.delete(f"/api/v1/statuses/{post}"))
             assert read.get(f"/api/v1/statuses/{post}").status_code == 404
-            assert post not in [p["id"] for p in read.get("/api/v1/timelines/home").json()]
+            assert post not in home(read)
 
 
 def test_one_reads_what_one_wrote_whatever_edge_takes_the_connection(two: TwoEdges) -> None:
@@ -101,9 +105,9 @@ def test_a_follow_and_a_block_are_so_on_the_other_edge(two: TwoEdges) -> None:
     for turn in range(ROUNDS // 2):
         act, see = ann[turn % 2], ann[1 - turn % 2]
         good(act.post(f"/api/v1/accounts/{bob_number}/follow"))
-        assert post in [p["id"] for p in good(see.get("/api/v1/timelines/home")).json()]
+        assert post in home(see)
         good(see.post(f"/api/v1/accounts/{bob_number}/block"))
-        assert post not in [p["id"] for p in good(act.get("/api/v1/timelines/home")).json()]
+        assert post not in home(act)
         # who is blocked does not see either, on any edge
         own = good(act.post("/api/v1/statuses", data={"status": f"By Ann {turn}"})).json()["id"]
         assert bob[turn % 2].get(f"/api/v1/statuses/{own}").status_code == 404
