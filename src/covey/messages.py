@@ -286,7 +286,7 @@ class Entry(Struct, frozen=True):
     key: bytes
     """The submission's key (see `keys`)."""
     id: int
-    """What the message made: a post's or boost's public id, an account's or app's number; else 0."""
+    """What it made: a post's or boost's public id, an account's or app's number; else 0."""
     message: AnyMessage
 
 

@@ -1,8 +1,9 @@
 """Who gets it: one rule in two forms, which a property test holds together.
 
 `audience` is the set form: Roaring algebra, once per post, at fan-out. `delivered` is the
-predicate form: one candidate, one reader, at the merge; it needs only the reader's own relations. Both use
-what of a post is frozen with its first version, so a later change never moves it in or out of homes.
+predicate form: one candidate, one reader, at the merge; it needs only the reader's own relations.
+Both use what of a post is frozen with its first version, so a later change never moves it in or
+out of homes.
 
 | reason | who | not those who |
 |---|---|---|
