@@ -42,7 +42,7 @@ class Found(HTMLParser):
         named = dict(attrs)
         if tag == "script" and not (named.get("src") or "").startswith("/static/"):
             self.bad.append(self.get_starttag_text() or "")
-        if tag in ("iframe", "object", "embed", "base", "style", "b"):
+        if tag in ("iframe", "object", "embed", "base", "b"):
             self.bad.append(self.get_starttag_text() or "")
         for name, value in attrs:
             if name.startswith("on") or name == "style":
