@@ -265,10 +265,16 @@ class Teller:
             case "post":
                 return self._post_message(step)
             case "delete":
-                return Delete(post=self._own(actor, what) if how % 8 else self._post(what))
+                boosted = {row.boost_of for row in oracle.posts}
+                own = [r.id for r in oracle.posts if r.id in boosted and r.author == actor]
+                if own and how % 8 < 4:
+                    return Delete(post=own[what % len(own)])
+                return Delete(post=self._own(actor, what) if how % 8 < 7 else self._post(what))
             case "boost":
                 visibility = VISIBILITIES[(0, 0, 0, 0, 0, 1, 2, 3)[how % 8]]
-                originals = [row.id for row in oracle.posts if not row.boost_of][-12:]
+                # mostly of what is new, but also of what lies beyond the boost window
+                originals = [r.id for r in oracle.posts if not r.boost_of and not r.deleted]
+                originals = originals[-12:] if whom % 8 < 5 else originals[:12]
                 post = originals[-1 - what % len(originals)] if originals and whom % 8 else 0
                 return Boost(post=post or self._post(what), visibility=visibility)
             case "unboost":

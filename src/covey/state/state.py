@@ -96,6 +96,7 @@ class State:
             self._create()
         check_marks(self.connection, APPLICATION_ID, VERSION)
         self.graph = Graph()
+        self.log_id = ""
         self._read_facts()
 
     def _create(self) -> None:
@@ -108,7 +109,8 @@ class State:
 
     def _read_facts(self) -> None:
         facts: dict[str, Any] = dict(self.execute("select name, value from facts").fetchall())
-        self.log_id: str = facts.get("log", "")
+        # a new state knows its log before it has rows: a first batch of refusals is rolled back
+        self.log_id: str = facts.get("log", self.log_id)
         self.applied: int = facts.get("applied", 0)
         """Number of the last message applied."""
         self.checksum: int = facts.get("checksum", 0)
