@@ -32,8 +32,8 @@ DRAIN_SECONDS: Final = 10.0
 """For edges to end their streams and requests, then for the engine to empty its inbox."""
 QUICK_DEATHS: Final = 3
 QUICK_SECONDS: Final = 20.0
-"""A child that dies QUICK_DEATHS times in a row, each time after a shorter life than this, is started
-again with growing delay, until it lives longer."""
+"""A child that dies QUICK_DEATHS times in a row, each time after a shorter life than this, is
+started again with growing delay, until it lives longer."""
 DELAY_SECONDS_MAX: Final = 30.0
 SECRET_BYTES: Final = 32
 
