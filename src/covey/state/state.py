@@ -21,7 +21,7 @@ VERSION: Final = 1
 
 CACHE_KIB: Final = 32_768
 """Of the file's pages, in the engine; they fill up with use. With SQLite's own 2 MiB a batch of 512
-posts spills: 88 µs of CPU a post instead of 60 (docs/measurements.md)."""
+posts spills: 92 µs of CPU a post instead of 57 to 68 (docs/measurements.md)."""
 
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 
