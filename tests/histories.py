@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hypothesis import strategies as st
+from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
@@ -45,7 +46,6 @@ from covey.messages import (
     Unmute,
     Visibility,
 )
-from tests.oracle import Oracle
 
 START_MS = 1_767_225_600_000
 """The first history begins on 1 January 2026."""
@@ -89,7 +89,9 @@ RELATIONS = {
 """Batches that move floors and publish nothing."""
 
 
-def histories(weights: dict[str, int] = READING, *, mean: int = 25) -> st.SearchStrategy[list[Step]]:
+def histories(
+    weights: dict[str, int] = READING, *, mean: int = 25
+) -> st.SearchStrategy[list[Step]]:
     """Of about `mean` steps (25 or a multiple), sometimes four times as many.
 
     Each is six bytes and no six numbers, and the list is one of lists of lists: so hypothesis makes
@@ -259,7 +261,8 @@ class Teller:
             case "mute":
                 minutes = (0, 5, 30, 600)[how % 4]
                 until = max(self.now, oracle.stamp) + minutes * MINUTE_MS if minutes else 0
-                return Mute(account=self._other(actor, whom), notifications=what % 2 == 0, until=until)
+                target = self._other(actor, whom)
+                return Mute(account=target, notifications=what % 2 == 0, until=until)
             case "unmute":
                 return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":

@@ -183,7 +183,8 @@ class Oracle:
     def due(self, now: int) -> list[int]:
         """What the timer submits now, in its order."""
         stamp = max(now, self.stamp)
-        return [n for at, n in sorted((at, n) for n, (at, _, _) in self.dues.items()) if at <= stamp]
+        dues = sorted((at, number) for number, (at, _, _) in self.dues.items())
+        return [number for at, number in dues if at <= stamp]
 
     # --- what is allowed ----------------------------------------------------------------------
 
@@ -528,9 +529,11 @@ class Oracle:
             return True
         if (reader, row.author) not in self.follows:
             return False
-        if row.reply_to and row.parent_author not in (row.author, reader):
-            if (reader, row.parent_author) not in self.follows:
-                return False
+        hears_both = row.parent_author in (row.author, reader) or (
+            (reader, row.parent_author) in self.follows
+        )
+        if row.reply_to and not hears_both:
+            return False
         if row.boost_of and not self.follows[reader, row.author][0]:
             return False
         if self.sets_aside(reader, row.author):

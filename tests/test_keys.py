@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 
 import pytest
@@ -18,7 +19,8 @@ printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size
 @given(st.uuids(version=4))
 def test_a_random_uuid_is_remembered_for_good_however_it_is_written(value: uuid.UUID) -> None:
     expected = b"u" + value.bytes
-    assert client_key(str(value)) == client_key(str(value).upper()) == client_key(value.hex) == expected
+    for text in (str(value), str(value).upper(), value.hex):
+        assert client_key(text) == expected
     assert expiry(expected, 5) == FOR_GOOD
 
 
@@ -53,10 +55,8 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 @given(st.text())
 def test_no_text_does_worse_than_a_refusal(text: str) -> None:
-    try:
+    with contextlib.suppress(Refused):
         assert client_key(text)[:1] in (b"u", b"c")
-    except Refused as refused:
-        assert refused.code == "key_malformed"
 
 
 @given(printable, printable)

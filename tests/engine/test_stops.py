@@ -9,11 +9,6 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from covey.messages import AnyMessage, Follow, Mute, OpenSession, Post, Profile
-from covey.state.home import ids_below
-from covey.state.merge import END
-from covey.state.queries import StateReader
 from tests.engine.simulated import (
     CAPACITIES,
     Server,
@@ -33,6 +28,11 @@ from tests.histories import (
 )
 from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
+
+from covey.messages import AnyMessage, Follow, Mute, OpenSession, Post, Profile
+from covey.state.home import ids_below
+from covey.state.merge import END
+from covey.state.queries import StateReader
 
 BEFORE_THE_LOG = ["apply", "append", "log write"]
 AFTER_THE_LOG = [
@@ -117,8 +117,10 @@ def numbered(acts: list[tuple[int, AnyMessage]], key: bytes = b"et") -> list[Sub
     return [Submission(a, m, key + bytes([n])) for n, (a, m) in enumerate(acts)]
 
 
-POSTS: list[tuple[int, AnyMessage]] = [(1, Post(text="one")), (2, Post(text="two")), (1, Post(text="three"))]
-RELATION_BATCH: list[tuple[int, AnyMessage]] = [(1, Mute(account=2)), (3, Follow(account=1, boosts=False))]
+Acts = list[tuple[int, AnyMessage]]
+
+POSTS: Acts = [(1, Post(text="one")), (2, Post(text="two")), (1, Post(text="three"))]
+RELATION_BATCH: Acts = [(1, Mute(account=2)), (3, Follow(account=1, boosts=False))]
 BATCHES = {
     "posts": POSTS,
     "follows and mutes": RELATION_BATCH,
@@ -275,9 +277,7 @@ def check_stops(
 
 
 stops = st.lists(
-    st.tuples(
-        st.sampled_from(ARROWS), st.integers(0, 3), st.sampled_from(["", *WHILE_STARTING])
-    ),
+    st.tuples(st.sampled_from(ARROWS), st.integers(0, 3), st.sampled_from(["", *WHILE_STARTING])),
     min_size=1,
     max_size=6,
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from tests.oracle import Oracle, Told
+
 from covey.state.queries import StateReader
 from covey.state.state import State
-from tests.oracle import Oracle, Told
 
 
 def compare(state: State, oracle: Oracle) -> None:
@@ -79,7 +80,8 @@ def compare_relations(path: Path, oracle: Oracle) -> None:
             found = snapshot.relations(account)
             follows = {b: options for (a, b), options in oracle.follows.items() if a == account}
             assert set(found.following) == set(follows)
-            assert set(found.hides_boosts) == {b for b, options in follows.items() if not options[0]}
+            hidden = {b for b, (boosts, *_) in follows.items() if not boosts}
+            assert set(found.hides_boosts) == hidden
             assert set(found.blocks) == {b for a, b in oracle.blocks if a == account}
             assert set(found.blocked_by) == {a for a, b in oracle.blocks if b == account}
             assert set(found.aside) == {

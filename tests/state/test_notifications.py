@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.histories import Submission
+from tests.state.plain_engine import PlainEngine
 
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import (
@@ -24,7 +26,6 @@ from covey.messages import (
     Unfavourite,
     Unfollow,
 )
-from tests.state.plain_engine import PlainEngine
 
 
 @pytest.fixture
@@ -142,11 +143,11 @@ def test_dismissing(engine: PlainEngine) -> None:
 def test_a_post_tells_at_most_so_many_watchers(tmp_path: Path) -> None:
     engine = PlainEngine(tmp_path)
     count = ROWS_PER_MESSAGE + 5
-    for n in range(count + 1):
-        # names that do not look alike
-        engine.submit(SERVER, Register(name="".join("abcdefghjk"[int(d)] for d in str(n)) + "z"))
-    for follower in range(2, count + 2):
-        engine.submit(follower, Follow(account=1, notify=True))
+    # names that do not look alike
+    names = ["".join("abcdefghjk"[int(digit)] for digit in str(n)) + "z" for n in range(count + 1)]
+    engine.together(Submission(SERVER, Register(name=name), b"") for name in names)
+    follow = Follow(account=1, notify=True)
+    engine.together(Submission(follower, follow, b"") for follower in range(2, count + 2))
     engine.submit(1, Post(text="hello"))
     assert len(engine.outcome.notifications) == ROWS_PER_MESSAGE
 

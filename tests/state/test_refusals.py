@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.folders import scratch
+from tests.state.plain_engine import PlainEngine
 
 import covey.limits
 import covey.state
@@ -65,8 +67,6 @@ from covey.messages import (
     Unfollow,
     Unmute,
 )
-from tests.folders import scratch
-from tests.state.plain_engine import PlainEngine
 
 BACK = "https://app.example/back"
 CLOSED, OPEN, CODE, OLD_CODE, TOKEN = (bytes([n]) * 32 for n in range(5))

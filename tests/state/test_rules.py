@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.histories import Submission
+from tests.state.plain_engine import PlainEngine, rebuilt, tables
 
 from covey.keys import client_key, edge_key
 from covey.limits import CHANGES_MS, GRANT_MS, KEY_CLIENT_MS, KEY_EDGE_MS, ROWS_PER_MESSAGE
@@ -12,8 +14,6 @@ from covey.messages import KINDS, SERVER, Delete, Due, Entry, Follow, Mute, Post
 from covey.state.all import answered
 from covey.state.rules import APPLIES, CHECKS, PRUNE_EVERY, apply
 from covey.state.state import Outcome
-from tests.histories import Submission
-from tests.state.plain_engine import PlainEngine, rebuilt, tables
 
 UUID = client_key("9b2f7c2e-5d3a-4a6e-8f10-2f3a4b5c6d7e")
 
@@ -69,9 +69,12 @@ def test_what_expired_is_forgotten(tmp_path: Path) -> None:
     assert state.count("select count(*) from answers where expires <= ?", (state.stamp,)) > 100
     fill(engine, 1)
     assert state.applied == PRUNE_EVERY
-    assert state.count(
-        "select count(*) from answers where expires != 0 and expires <= ?", (state.stamp,)
-    ) == 0
+    assert (
+        state.count(
+            "select count(*) from answers where expires != 0 and expires <= ?", (state.stamp,)
+        )
+        == 0
+    )
     assert answered(state, 1, UUID, state.stamp) == (3, post)
     # of what is too old for a resumed stream the newest stays, so that it can be told
     assert state.execute("select number, kind from changes").fetchall() == [(5, "read")]

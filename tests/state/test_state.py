@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.state.plain_engine import PlainEngine, rebuilt, tables
 
 from covey.database import WrongDatabase
 from covey.errors import Refused
@@ -15,8 +16,15 @@ from covey.log import Log
 from covey.messages import SERVER, Entry, Favourite, Follow, Post, Register
 from covey.state.all import apply
 from covey.state.queries import StateReader
-from covey.state.state import APPLICATION_ID, SCHEMA, VERSION, Outcome, State, StateAhead, state_path
-from tests.state.plain_engine import PlainEngine, rebuilt, tables
+from covey.state.state import (
+    APPLICATION_ID,
+    SCHEMA,
+    VERSION,
+    Outcome,
+    State,
+    StateAhead,
+    state_path,
+)
 
 
 @pytest.fixture
@@ -141,7 +149,6 @@ def test_nobody_sees_rows_before_the_commit(engine: PlainEngine) -> None:
     state = engine.state
     state.begin()
     entry = Entry(5, engine.now, 2, b"e5", 0, Follow(account=1))
-
 
     apply(state, entry, Outcome())
     with reader.snapshot() as before:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.state.plain_engine import PlainEngine
 
 from covey.messages import SERVER, Due, Mute, Unmute
 from covey.state.time import due_numbers, next_due
-from tests.state.plain_engine import PlainEngine
 
 
 @pytest.fixture
