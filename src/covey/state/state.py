@@ -110,7 +110,7 @@ class State:
     def _read_facts(self) -> None:
         facts: dict[str, Any] = dict(self.execute("select name, value from facts").fetchall())
         # a new state knows its log before it has rows: a first batch of refusals is rolled back
-        self.log_id: str = facts.get("log", self.log_id)
+        self.log_id = facts.get("log", self.log_id)
         self.applied: int = facts.get("applied", 0)
         """Number of the last message applied."""
         self.checksum: int = facts.get("checksum", 0)
