@@ -31,12 +31,15 @@ from covey.engine.frames import (
 )
 from covey.limits import (
     BATCH_MESSAGES,
+    DUE_RETRY_MS,
     INBOX_MESSAGES,
     INBOX_MESSAGES_PER_ACCOUNT,
     INBOX_MESSAGES_PER_EDGE,
     LOG_IN_ATTEMPTS,
 )
-from covey.messages import SERVER, AnyMessage, Due, Follow, Mute, Post, Register
+from covey.messages import SERVER, AnyMessage, Due, Entry, Follow, Mute, Post, Register
+from covey.state.rules import APPLIES
+from covey.state.state import Outcome, State
 
 MINUTE_MS = 60_000
 
@@ -422,3 +425,33 @@ def test_a_due_that_was_prolonged_changes_nothing(desk: Desk) -> None:
     desk.dispatcher.tick()
     desk.run()
     assert muted(desk) == []
+
+
+def test_a_due_that_always_fails_does_not_keep_others_from_their_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = desk.server.now + 30 * MINUTE_MS
+    for target in (2, 3):
+        desk.submit(desk.first, 1, Mute(account=target, until=until))
+    desk.run()
+    apply, tried = APPLIES[Due], []
+
+    def failing(state: State, entry: Entry, message: Due, outcome: Outcome) -> None:
+        tried.append(message.number)
+        if message.number == first:
+            raise ValueError("it always fails")
+        apply(state, entry, message, outcome)
+
+    first = desk.server.state.count("select min(number) from dues")
+    monkeypatch.setitem(APPLIES, Due, failing)
+    monkeypatch.setattr(dispatcher_module, "DUE_PER_TICK", 1)
+    desk.server.now = until
+    for _ in range(4):
+        desk.dispatcher.tick()
+        desk.run()
+    assert tried.count(first) == 1
+    assert muted(desk) == [(1, 2)]
+    desk.server.now += DUE_RETRY_MS
+    desk.dispatcher.tick()
+    desk.run()
+    assert tried.count(first) == 2

@@ -39,6 +39,7 @@ from covey.limits import (
     BATCH_MESSAGES,
     DISK_FREE_BYTES_MIN,
     DUE_PER_TICK,
+    DUE_RETRY_MS,
     INBOX_MESSAGES,
     INBOX_MESSAGES_PER_ACCOUNT,
     INBOX_MESSAGES_PER_EDGE,
@@ -96,7 +97,9 @@ class Dispatcher:
         self._waiting: Counter[int] = Counter()
         self._counters = Counters()
         self._scheduled = False
-        self._dues: set[int] = set()
+        self._dues: dict[int, int] = {}
+        """Numbers of dues that were submitted, and until when (ms) they are not again: one that
+        makes `apply` fail is tried once in DUE_RETRY_MS, and keeps no other from its turn."""
 
     # --- connections --------------------------------------------------------------------------
 
@@ -174,8 +177,8 @@ class Dispatcher:
             if peer is not None:
                 peer.waiting -= 1
                 peer.out.append(_frame(request, answer))
-            elif isinstance(submission.message, Due):
-                self._dues.discard(submission.message.number)
+            elif isinstance(submission.message, Due) and not _failed(answer):
+                del self._dues[submission.message.number]
         self._wake(step.events)
         for peer in self._peers.values():
             if peer.out:
@@ -215,9 +218,10 @@ class Dispatcher:
 
     def tick(self) -> None:
         """Four times a second: what is due is submitted."""
-        for number in due_numbers(self.engine.state, self._now(), DUE_PER_TICK):
-            if number not in self._dues:
-                self._dues.add(number)
+        now = self._now()
+        for number in due_numbers(self.engine.state, now, DUE_PER_TICK + len(self._dues)):
+            if self._dues.get(number, 0) <= now:
+                self._dues[number] = now + DUE_RETRY_MS
                 self._enter(None, 0, Submission(SERVER, due_key(number), Due(number=number)))
 
     def beat(self) -> None:
@@ -249,6 +253,10 @@ class Dispatcher:
             used.ru_utime + used.ru_stime,
             (os.getpid(), self._arena_fd),
         )
+
+
+def _failed(answer: Answer) -> bool:
+    return isinstance(answer, Refused) and answer.code == "internal"
 
 
 def _frame(request: int, answer: Answer) -> Frame:
