@@ -76,8 +76,12 @@ class Stream:
         self._events: deque[StreamEvent] = deque()
         self._more = asyncio.Event()
         self._over = False
+        self._quiet = True
+        self._writer: asyncio.Task[object] | None = None
+        """What gives the events out."""
 
     def push(self, event: StreamEvent) -> None:
+        self._quiet = False
         if len(self._events) >= STREAM_BUFFER_EVENTS:
             # A slow reader never slows another: it is cut off, and resumes from its cursor. It gets
             # what is here, so that it comes further each time.
@@ -89,20 +93,28 @@ class Stream:
     def end(self) -> None:
         """What is in the buffer is still given out."""
         self._over = True
+        self._quiet = False
         self._more.set()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        self._writer = asyncio.current_task()
         while True:
             while self._events:
                 yield self._events.popleft()
             if self._over:
                 return
             self._more.clear()
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._more.wait()
-            except TimeoutError:
-                yield HEARTBEAT
+            await self._more.wait()
+
+    def tick(self) -> None:
+        """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat; what has
+        ended, and is not given out though there was time, is a client that reads no more."""
+        if self._over:
+            if self._quiet and self._writer:
+                self._writer.cancel()
+        elif self._quiet:
+            self.push(HEARTBEAT)
+        self._quiet = True
 
     async def close(self) -> None:
         self._hub.leave(self)
@@ -141,6 +153,7 @@ class Hub:
         """Held until they are caught up, in this order."""
         self._catching: asyncio.Task[None] | None = None
         self._stopping = False
+        self._ticking: asyncio.TimerHandle | None = None
         engine.on_wake = self._wake
         engine.on_beat = self._beat
         engine.on_connected = self._connected
@@ -193,6 +206,20 @@ class Hub:
             self._streams.setdefault(name, set()).add(stream)
         self._count += 1
         self._per_reader[stream.reader] += 1
+        if self._ticking is None:
+            self._tick_later()
+
+    def _tick_later(self) -> None:
+        # One timer for all: a time-out of its own for each wait was a sixth of a live event's cost.
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(HEARTBEAT_SECONDS / 2, self._tick)
+
+    def _tick(self) -> None:
+        for stream in self._all():
+            stream.tick()
+        self._ticking = None
+        if self._streams:
+            self._tick_later()
 
     def leave(self, stream: Stream) -> None:
         """Idempotent."""
