@@ -22,7 +22,9 @@ def server() -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(scope="session")
+# A module's and not the session's: while Playwright is open it runs an event loop in this thread,
+# and the tests that come after could run none of their own.
+@pytest.fixture(scope="module")
 def chromium(needs_program: Callable[[str], str]) -> Iterator[Browser]:
     path = needs_program("chromium")
     with sync_playwright() as playwright:
