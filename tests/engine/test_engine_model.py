@@ -138,7 +138,7 @@ def test_engine_is_what_the_oracle_says(
 
 
 @pytest.mark.long
-@settings(max_examples=1_500)
+@settings(max_examples=400)
 @given(histories(EVERYTHING, mean=100), sizes, capacities, restarts, cursors, positions)
 def test_engine_is_what_the_oracle_says_at_length(
     history: list[Step],

@@ -294,7 +294,7 @@ def test_stops_in_any_history(
 
 
 @pytest.mark.long
-@settings(max_examples=1_000)
+@settings(max_examples=250)
 @given(either, st.integers(1, 30), st.sampled_from(CAPACITIES), stops)
 def test_stops_in_any_history_at_length(
     history: list[Step], size: int, capacity: int, stops: list[tuple[str, int, str]]

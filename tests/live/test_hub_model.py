@@ -205,7 +205,7 @@ def test_streams_are_what_the_oracle_says(history: list[Step], size: int) -> Non
 
 
 @pytest.mark.long
-@settings(max_examples=1_500)
+@settings(max_examples=400)
 @given(histories(mean=150), st.integers(1, 20))
 def test_streams_are_what_the_oracle_says_at_length(history: list[Step], size: int) -> None:
     check_model(history, size)

@@ -87,7 +87,7 @@ def test_state_is_what_the_oracle_says(history: list[Step], batch_sizes: list[in
 
 
 @pytest.mark.long
-@settings(max_examples=1_500)
+@settings(max_examples=500)
 @given(histories(EVERYTHING, mean=100), sizes)
 def test_state_is_what_the_oracle_says_at_length(
     history: list[Step], batch_sizes: list[int]
@@ -105,7 +105,7 @@ def test_the_log_into_an_empty_state_gives_equal_rows(
 
 
 @pytest.mark.long
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(histories(EVERYTHING, mean=100), sizes, st.sets(st.integers(1, 200)))
 def test_the_log_into_an_empty_state_gives_equal_rows_at_length(
     history: list[Step], batch_sizes: list[int], cuts: set[int]
