@@ -232,6 +232,8 @@ class Teller:
             case "grant":
                 app = 1 + how % max(len(oracle.apps), 1)
                 uri = "https://app.example/back" if how != 63 else "https://evil.example/"
+                # not one that has expired: it may be forgotten, or not yet
+                hash_ = hash_[:24] + self.now.to_bytes(8, "big")
                 return Grant(code_hash=hash_, app=app, scopes="read", redirect_uri=uri)
             case "token":
                 hash_, code = bytes([16 + what % 8]) * 32, b""
