@@ -50,7 +50,7 @@ def open_page(chromium: Browser, server: Site) -> Iterator[Opener]:
             **options,  # type: ignore[arg-type]
         )
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(120_000)
         if name:
             context.add_cookies(
                 [{"name": SESSION_COOKIE, "value": server.sessions[name], "url": server.url}]

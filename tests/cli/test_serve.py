@@ -215,7 +215,7 @@ def test_an_edge_started_while_the_engine_is_down_reads_too(server: Server) -> N
     os.kill(engine, signal.SIGSTOP)
     server.kill("edge")
     try:
-        assert httpx.get(f"{server.url}/public", timeout=10).status_code == 200
+        assert httpx.get(f"{server.url}/public", timeout=60).status_code == 200
     finally:
         os.kill(engine, signal.SIGCONT)
 

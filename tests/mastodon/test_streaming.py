@@ -17,7 +17,7 @@ from covey.live import hub
 from covey.messages import SERVER, RevokeToken
 
 USER = "/api/v1/streaming/user"
-SECONDS = 10
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def _new_password(here: World, token: str) -> None:
 @pytest.mark.parametrize("end", [_revoked, _new_password])
 def test_a_stream_ends_with_its_token(here: World, end: Callable[[World, str], None]) -> None:
     ada = here.api("ada")
-    with ada.client.stream("GET", "/api/v1/streaming/user", timeout=20) as response:
+    with ada.client.stream("GET", "/api/v1/streaming/user", timeout=120) as response:
         assert response.status_code == 200
         end(here, ada.token)
         here.site.post("ada", "nobody with the old token reads this")
