@@ -1,7 +1,7 @@
 """Pages of 20 posts from one edge: `python -m bench.home [--follows F.csv --posts P.txt]`.
 
 A real server with one edge, filled with a graph and posts. Then, over 32 kept-alive connections and
-uncompressed, by readers drawn evenly from those that follow ten or more (each with a token of its
+uncompressed, by readers drawn evenly from those that follow 30 or more (each with a token of its
 own, because reads are limited for each account):
 
 - the home timeline of the Mastodon API, its top, which the arena holds ("arena");
@@ -37,6 +37,8 @@ from bench.common import (
 from bench.load import load
 
 READERS = 400
+FOLLOWING = 30
+"""At least: so that what was posted since the restart fills a page from the arena alone."""
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     found = population(options)
     draw = random.Random(options.seed)
-    many = sorted(account for account, count in found.following.items() if count >= 10)
+    many = sorted(account for account, count in found.following.items() if count >= FOLLOWING)
     readers = draw.sample(many, min(READERS, len(many)))
     figures: list[Figure] = []
     with data_folder() as folder:

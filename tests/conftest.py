@@ -12,6 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
 LONG_TEST_SECONDS_MAX = 1_800
 
+# As the launcher does it: processes that a test starts find the package too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+)
+
 # The same examples at every run: a red test is red for everybody, until it is mended. New ones are
 # looked for with COVEY_FRESH_SEEDS=1. No deadline: how long an example takes says more of the
 # machine than of the code, and pytest-timeout ends what hangs.

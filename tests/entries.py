@@ -107,7 +107,7 @@ KEYS = [b"u" + bytes(16), b"cgood morning", b"e" + bytes(16), b"d" + bytes(8)]
 
 
 def entries() -> list[Entry]:
-    """The story as the log holds it, a second between two entries (and a minute before the last)."""
+    """The story as the log holds it, a second between two entries, a minute before the last."""
     made: list[Entry] = []
     accounts = last_id = 0
     for place, (actor, message) in enumerate(STORY):

@@ -425,6 +425,8 @@ class Teller:
             case "grant":
                 app = 1 + how % max(len(oracle.apps), 1)
                 uri = "https://app.example/back" if how != 63 else "https://evil.example/"
+                # not one that has expired: it may be forgotten, or not yet
+                hash_ = hash_[:24] + self.now.to_bytes(8, "big")
                 return Grant(code_hash=hash_, app=app, scopes="read", redirect_uri=uri)
             case "token":
                 hash_, code = bytes([16 + what % 8]) * 32, b""
@@ -530,12 +532,18 @@ class Teller:
                 choices = (whom % 3, how % 3)[: 1 + how % 2]
                 return Vote(post=post, choices=choices if how != 63 else ())
             case "delete":
-                return Delete(post=self._own(actor, what) if how % 8 else self._post(what))
+                boosted = {row.boost_of for row in oracle.posts}
+                own = [r.id for r in oracle.posts if r.id in boosted and r.author == actor]
+                if own and how % 8 < 4:
+                    return Delete(post=own[what % len(own)])
+                return Delete(post=self._own(actor, what) if how % 8 < 7 else self._post(what))
             case "boost":
                 visibility = VISIBILITIES[
                     (0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 4, 0, 1, 2, 5)[how % 16]
                 ]
-                originals = [row.id for row in oracle.posts if not row.boost_of][-12:]
+                # mostly of what is new, but also of what lies beyond the boost window
+                originals = [r.id for r in oracle.posts if not r.boost_of and not r.deleted]
+                originals = originals[-12:] if whom % 8 < 5 else originals[:12]
                 post = originals[-1 - what % len(originals)] if originals and whom % 8 else 0
                 return Boost(post=post or self._post(what), visibility=visibility)
             case "unboost":

@@ -390,6 +390,8 @@ class Oracle:
                     raise No("already_done")
             case Token():
                 self._only_the_server(actor)
+                if message.app not in self.apps:
+                    raise No("app_unknown")
                 if message.account:
                     self._active(message.account)
                 if message.code_hash:
@@ -870,6 +872,7 @@ class Oracle:
                     if whose != account or hash_ == kept
                 }
                 self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+                self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
             case SetRole(account=account, role=role):
                 self.accounts[account].role = role
             case App():
@@ -1689,19 +1692,33 @@ class Oracle:
         return len([told for told in self.notifications(account) if told.number > position])
 
     def counts(self, account: int) -> tuple[int, int, int]:
-        """Followers, following, posts."""
+        """Followers, following, posts that are not direct."""
         return (
             # a group's followers are its members
             len([1 for _, followed in self.follows if followed == account])
             + len([1 for group, a in self.roles if group == account and self.is_member(group, a)]),
             len([1 for follower, _ in self.follows if follower == account]),
-            len([1 for row in self.posts if row.author == account and not row.deleted]),
+            len(
+                [
+                    1
+                    for row in self.posts
+                    if row.author == account and not row.deleted and row.visibility != "direct"
+                ]
+            ),
         )
 
     def post_counts(self, id_: int) -> tuple[int, int, int]:
-        """Replies, boosts, favourites."""
+        """Replies that everybody may see, boosts, favourites."""
         return (
-            len([1 for row in self.posts if row.reply_to == id_ and not row.deleted]),
+            len(
+                [
+                    1
+                    for row in self.posts
+                    if row.reply_to == id_
+                    and not row.deleted
+                    and row.visibility in ("public", "unlisted")
+                ]
+            ),
             len([1 for row in self.posts if row.boost_of == id_ and not row.deleted]),
             len([1 for post, _ in self.favourites if post == id_]),
         )

@@ -22,9 +22,9 @@ from tests.conftest import ROOT
 from covey.edge.access import new_secret, secret_hash
 from covey.engine.client import EngineClient, connect
 from covey.keys import edge_key
-from covey.messages import SERVER, AnyMessage, App, Register, Token
+from covey.messages import SERVER, AnyMessage, App, Register, RevokeToken, Token
 
-HANG_SECONDS = 60.0
+HANG_SECONDS = 180.0
 """No wait of a test is longer: then the server hangs, however slow the machine."""
 REDIRECT = "https://client.example/callback"
 PARTS = {
@@ -195,6 +195,9 @@ class Server:
             ]
         )
         return found
+
+    def revoke(self, token: str) -> None:
+        self.submit((SERVER, RevokeToken(token_hash=secret_hash(token))))
 
     def client(self, token: str = "", **options: Any) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

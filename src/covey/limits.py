@@ -121,6 +121,8 @@ INBOX_MESSAGES_PER_EDGE: Final = 4_096
 INBOX_MESSAGES_PER_ACCOUNT: Final = 256
 FRAME_BYTES: Final = 1 << 20
 DUE_PER_TICK: Final = 256
+DUE_RETRY_MS: Final = 60 * 1000
+"""Between two tries of a due that can't be applied."""
 DISK_FREE_BYTES_MIN: Final = 256 << 20
 """Below this the server is read-only before it would fail."""
 ACCOUNTS_MAX: Final = 4_000_000

@@ -30,6 +30,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str = "Covey"
     description: str = "A place to post, follow and read."
     contact_email: str = ""
+    source_url: str = ""
+    """Where the source of what runs here is: the licence asks for it where you changed any."""
     languages: tuple[str, ...] = ("en",)
     host: str = "127.0.0.1"
     """Address to listen on."""

@@ -22,7 +22,9 @@ def server() -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(scope="session")
+# A module's and not the session's: while Playwright is open it runs an event loop in this thread,
+# and the tests that come after could run none of their own.
+@pytest.fixture(scope="module")
 def chromium(needs_program: Callable[[str], str]) -> Iterator[Browser]:
     path = needs_program("chromium")
     with sync_playwright() as playwright:
@@ -48,7 +50,7 @@ def open_page(chromium: Browser, server: Site) -> Iterator[Opener]:
             **options,  # type: ignore[arg-type]
         )
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(120_000)
         if name:
             context.add_cookies(
                 [{"name": SESSION_COOKIE, "value": server.sessions[name], "url": server.url}]

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import httpx
 import pytest
 from tests.server import HANG_SECONDS, Server, eventually, is_running, serving
 
+from covey.cli import serve as serve_module
+from covey.cli.serve import QUICK_SECONDS, Child
 from covey.messages import Post
 
 
@@ -212,7 +215,7 @@ def test_an_edge_started_while_the_engine_is_down_reads_too(server: Server) -> N
     os.kill(engine, signal.SIGSTOP)
     server.kill("edge")
     try:
-        assert httpx.get(f"{server.url}/public", timeout=10).status_code == 200
+        assert httpx.get(f"{server.url}/public", timeout=60).status_code == 200
     finally:
         os.kill(engine, signal.SIGCONT)
 
@@ -273,3 +276,37 @@ def test_a_stop_while_it_starts(not_started: Server) -> None:
         process.terminate()
         assert process.wait(HANG_SECONDS) == 0
         assert not not_started.tree()
+
+
+# --- one that keeps dying ---------------------------------------------------------------------
+
+
+def test_what_keeps_dying_is_started_again_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(serve_module.time, "monotonic", lambda: now)
+    child = Child("engine", lambda: subprocess.Popen(["false"]))
+    delays = []
+    for _ in range(9):
+        child.start()
+        assert child.process is not None
+        child.process.wait()
+        assert child.died() == 1
+        assert child.died() is None  # said once
+        delays.append(child.start_at - now)
+        now = child.start_at
+    assert delays == [0, 0, 1, 2, 4, 8, 16, 30, 30]
+    child.start()
+    now += QUICK_SECONDS
+    assert child.process is not None
+    child.process.wait()
+    child.died()
+    assert child.start_at == now  # it lived: all is forgotten
+
+
+def test_an_engine_that_can_not_start_ends_the_server(not_started: Server) -> None:
+    """It does not try for ever: a person has to look."""
+    not_started.folder.mkdir()
+    (not_started.folder / "log.db").write_bytes(b"no log " * 100)
+    assert not_started.spawn().wait(HANG_SECONDS) == 1
+    assert "starting it again" not in not_started.said.read_text()
+    assert not not_started.tree()

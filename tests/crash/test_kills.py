@@ -10,7 +10,7 @@ from tests.crash.kills import run, told
 SEED = 20261125
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path) -> None:
     life = run(tmp_path, SEED, 30)
     print(f"seed {SEED}:", told(life, 30, 0))

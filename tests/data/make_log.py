@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 import apsw
+from tests.entries import entries
 
 import covey
 from covey.log import Log
-from tests.entries import entries
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:

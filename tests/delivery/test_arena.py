@@ -137,7 +137,7 @@ class ArenaBesideModel(RuleBasedStateMachine):
 
 
 TestArenaBesideModel = ArenaBesideModel.TestCase
-TestArenaBesideModel.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestArenaBesideModel.settings = settings(max_examples=150, stateful_step_count=30)
 
 
 # One reader and one writer whose steps interleave as the test says.

@@ -39,7 +39,7 @@ class World:
     oracle: Oracle
 
     def relations(self, reader: int) -> Relations:
-        oracle = self.oracle
+        oracle, follows = self.oracle, self.oracle.follows.items()
         blocks = BitMap(b for a, b in oracle.blocks if a == reader)
         blocked_by = BitMap(a for a, b in oracle.blocks if b == reader)
         mutes = BitMap(b for a, b in oracle.mutes if a == reader)

@@ -6,7 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.delivery.conftest import Kernel
 
@@ -92,7 +92,6 @@ def same(one: Arena, other: Arena) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(audiences, cuts, capacities, st.sampled_from([1, 3, 1 << 15]), st.integers(0, 60))
 def test_the_same_bytes_however_cut(
     kernel: Kernel,
@@ -174,7 +173,6 @@ def test_chunk_numbers_end(kernel: Kernel) -> None:
         deliver(kernel, arena.arrays, numbered([{0}]))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACCOUNTS), st.integers(0, 2**63)), max_size=20))
 def test_floors_never_sink(moves: list[tuple[int, int]]) -> None:
     memory = arena_of(4).arrays

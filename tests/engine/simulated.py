@@ -6,8 +6,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tests.histories import START_MS, Submission
+from tests.oracle import Accepted as Expected
+from tests.oracle import Event, Oracle, Told, page
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
 from covey.edge import by_name, home, queues
@@ -21,9 +26,6 @@ from covey.state.home import ids_above, ids_below
 from covey.state.merge import END, merge
 from covey.state.queries import StateReader
 from covey.state.state import State
-from tests.histories import START_MS, Submission
-from tests.oracle import Accepted as Expected
-from tests.oracle import Event, Oracle, Told, page
 
 MAX_ACCOUNTS = 64
 HEADS_BYTES = 2 * 4096
@@ -43,9 +45,12 @@ class Stopping:
         self.passed: dict[str, int] = {}
         self.at: tuple[str, int] | None = None
         """Arrow, and how many times it may still be passed before."""
+        self.at_each: Callable[[str], None] | None = None
 
     def __call__(self, arrow: str) -> None:
         self.passed[arrow] = self.passed.get(arrow, 0) + 1
+        if self.at_each:
+            self.at_each(arrow)
         if self.at and self.at[0] == arrow:
             if not self.at[1]:
                 self.at = None
@@ -119,9 +124,7 @@ class Server:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def step(
-        self, submissions: Sequence[Submission]
-    ) -> tuple[list[Expected | str], list[Event]]:
+    def step(self, submissions: Sequence[Submission]) -> tuple[list[Expected | str], list[Event]]:
         """A batch → answers and events, as the oracle has them."""
         found = self.engine.step([Submitted(s.actor, s.key, s.message) for s in submissions])
         answers = [
@@ -196,7 +199,7 @@ def order_of(event: Event) -> tuple[int, str, int, list[int]]:
 
 
 def compare_raw_homes(server: Server, oracle: Oracle) -> None:
-    """Arena, merge and oracle name the same candidates, and the arena promises no more than it has."""
+    """Arena, merge and oracle name the same candidates; the arena promises no more than it has."""
     for account in oracle.accounts:
         expected = [row.id for row in oracle.candidates(account)]
         for how, found in server.raw_homes(account).items():
@@ -212,14 +215,20 @@ def compare_homes(server: Server, oracle: Oracle, limits: Sequence[int] = (20,))
         expected = oracle.home(account)
         for arena in (True, False):
             for limit in limits:
-
-                def read(
-                    account: int = account, arena: bool = arena, limit: int = limit, **at: int | None
-                ) -> list[int]:
-                    return server.home_page(account, arena, limit=limit, **at)
-
+                read = partial(server.home_page, account, arena, limit=limit)
                 assert paged(read) == expected
                 assert paged_upwards(read) == expected
+
+
+def compare_queue(read: Callable[[Cursor], Page[Any]], expected: list[int]) -> None:
+    """Down and up, a few at a time, so that there are seams."""
+
+    def positions(**cursor: int | None) -> list[int]:
+        rows = read(Cursor(limit=4, **cursor)).rows  # type: ignore[arg-type]
+        return [row.number if hasattr(row, "sender") else row.id for row in rows]
+
+    assert paged(positions) == expected
+    assert paged_upwards(positions) == expected
 
 
 def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> None:
@@ -228,34 +237,27 @@ def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> 
     with server.reader.snapshot() as snapshot:
         for account in oracle.accounts:
             reader = snapshot.relations(account)
-
-            def same(read: Callable[[Cursor], Page[Any]], expected: list[Any]) -> None:
-                # a few at a time, so that there are seams
-                def at(**cursor: int | None) -> list[int]:
-                    rows = read(Cursor(limit=4, **cursor)).rows  # type: ignore[arg-type]
-                    return [row.number if hasattr(row, "sender") else row.id for row in rows]
-
-                assert paged(at) == expected, account
-                assert paged_upwards(at) == expected, account
-
             told = oracle.notifications(account)
-            same(lambda c: queues.notifications(snapshot, reader, c), [t.number for t in told])
+            compare_queue(partial(queues.notifications, snapshot, reader), [t.number for t in told])
             rows = queues.notifications(snapshot, reader, Cursor(limit=80)).rows
             found = [Told(r.account, r.number, r.kind, r.sender, r.post) for r in rows]
             assert found == told[:80]
-            same(lambda c: queues.public(snapshot, reader, c), oracle.public(account))
-            same(lambda c: queues.tag(snapshot, reader, "birds", c), oracle.tag("birds", account))
+            compare_queue(partial(queues.public, snapshot, reader), oracle.public(account))
+            birds = partial(queues.tag, snapshot, reader, "birds")
+            compare_queue(birds, oracle.tag("birds", account))
             lists = [f"list/{number}" for number in oracle.lists]
             for name in (*lists, *(f"group/{group}" for group in oracle.groups)):
                 queue = oracle.queue(name, account)
                 if queue is not None:
-                    same(lambda c: by_name.posts(snapshot, server.arena, reader, name, c), queue)
+                    compare_queue(
+                        partial(by_name.posts, snapshot, server.arena, reader, name), queue
+                    )
                     count = unread(snapshot, server.arena, reader, name).count
                     read = oracle.positions.get((account, name), 0)
                     assert count == len([id_ for id_ in queue if id_ > read])
             for author in oracle.accounts:
-                expected = oracle.outbox(author, account)
-                same(lambda c: queues.outbox(snapshot, reader, author, c), expected)
+                outbox = partial(queues.outbox, snapshot, reader, author)
+                compare_queue(outbox, oracle.outbox(author, account))
 
             for choice in positions:
                 position = oracle.posts[choice % len(oracle.posts)].id if oracle.posts else 0
@@ -300,4 +302,5 @@ def compare_pages(
         for account in oracle.accounts:
             expected = page(oracle.home(account), limit, **at)
             for arena in (True, False):
-                assert server.home_page(account, arena, limit=limit, **at) == expected, (account, at)
+                found = server.home_page(account, arena, limit=limit, **at)
+                assert found == expected, (account, at)

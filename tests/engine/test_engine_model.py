@@ -8,9 +8,6 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from covey.keys import edge_key
-from covey.messages import AnyMessage, Boost, Delete, Follow, Post, Unboost
 from tests.engine.simulated import (
     CAPACITIES,
     Server,
@@ -25,9 +22,14 @@ from tests.histories import EVERYTHING, READING, Step, Submission, Teller, found
 from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
 
+from covey.keys import edge_key
+from covey.messages import AnyMessage, Boost, Delete, Follow, Post, Unboost
+
 sizes = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 capacities = st.sampled_from(CAPACITIES)
-restarts = st.dictionaries(st.integers(0, 30), st.sampled_from(["kept", "emptied", "crash"]), max_size=3)
+ways = st.sampled_from(["kept", "emptied", "crash"])
+restarts = st.dictionaries(st.integers(0, 30), ways, max_size=3)
+"""After which batch, and what becomes of the arena."""
 cursors = st.lists(
     st.tuples(*[st.integers(0, 400)] * 3, st.sampled_from([1, 2, 3, 7, 20, 40])), max_size=4
 )
@@ -96,9 +98,8 @@ class Model:
         else:
             self.server.restart(keep_arena=how == "kept")
         compare_raw_homes(self.server, self.oracle)
-        assert list(e.number for e in self.server.log.read()) == list(
-            range(1, self.oracle.number + 1)
-        )
+        numbers = [entry.number for entry in self.server.log.read()]
+        assert numbers == list(range(1, self.oracle.number + 1))
 
 
 def check_model(
@@ -137,7 +138,7 @@ def test_engine_is_what_the_oracle_says(
 
 
 @pytest.mark.long
-@settings(max_examples=1_500)
+@settings(max_examples=400)
 @given(histories(EVERYTHING, mean=100), sizes, capacities, restarts, cursors, positions)
 def test_engine_is_what_the_oracle_says_at_length(
     history: list[Step],

@@ -1,5 +1,5 @@
-"""One batch: a poisoned message is answered alone, storage that fails is no answer, and the same key
-gets the same answer."""
+"""One batch: a poisoned message is answered alone, storage that fails is no answer, and the same
+key gets the same answer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from covey.errors import Fatal
-from covey.keys import client_key, due_key, edge_key
-from covey.limits import CLOCK_BACK_MS, KEY_CLIENT_MS, KEY_EDGE_MS
-from covey.messages import SERVER, Due, Entry, Favourite, Follow, Message, Mute, Post
-from covey.state.rules import APPLIES, CHECKS
-from covey.state.state import Outcome, State
 from tests.engine.simulated import Server, compare_raw_homes
 from tests.folders import scratch
 from tests.histories import Submission, Teller, founding
@@ -24,7 +17,14 @@ from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
 from tests.state.plain_engine import tables
 
-POISON = "poison"
+from covey.errors import Fatal
+from covey.keys import client_key, due_key, edge_key
+from covey.limits import CLOCK_BACK_MS, KEY_CLIENT_MS, KEY_EDGE_MS
+from covey.messages import SERVER, Due, Entry, Favourite, Follow, Message, Mute, Post
+from covey.state.rules import APPLIES, CHECKS
+from covey.state.state import Outcome, State
+
+POISON = "a secret that breaks it"
 
 
 @pytest.fixture
@@ -87,10 +87,11 @@ def test_a_poisoned_message_is_answered_alone(
     compare(server.state, oracle)
     compare_raw_homes(server, oracle)
     assert [e for e in events if e.kind == "post"] == [e for e in oracle.events if e.kind == "post"]
-    # logged with what is needed to do it again
-    assert "kind post" in caplog.text
-    assert POISON.encode().hex() in caplog.text
+    # logged with where it broke, and without what somebody wrote
+    assert "actor 1, kind post" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+    assert POISON not in caplog.text
+    assert POISON.encode().hex() not in caplog.text
     # and once the mistake is mended, the same key is good
     monkeypatch.undo()
     assert server.step(posting(POISON))[0] == [
@@ -177,7 +178,7 @@ def test_a_message_that_cant_be_replayed_is_named(
 ) -> None:
     server.log.append([Entry(6, server.now, 1, b"e", 1 << 40, Post(text=POISON))])
     monkeypatch.setitem(APPLIES, Post, poisoned(ValueError("a mistake"), early=True))
-    with pytest.raises(Fatal, match="message 6 .post."):
+    with pytest.raises(Fatal, match=r"message 6 \(post\)"):
         server.restart()
     monkeypatch.undo()
     server._open(server.folder)
@@ -197,9 +198,7 @@ UUID = client_key("9b2f7c2e-5d3a-4a6e-8f10-2f3a4b5c6d7e")
         (edge_key(bytes(16)), KEY_EDGE_MS - 1),
     ],
 )
-def test_the_same_key_gets_the_same_answer(
-    server: Server, key: bytes, remembered_ms: int
-) -> None:
+def test_the_same_key_gets_the_same_answer(server: Server, key: bytes, remembered_ms: int) -> None:
     post, other = Post(text="good morning"), Post(text="something else")
     ((first,), _) = server.step([Submission(1, post, key)])
     # in one batch, in another, with another text, after a start

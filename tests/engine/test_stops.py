@@ -9,8 +9,6 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from covey.messages import AnyMessage, Follow, Mute, OpenSession, Post, Profile
 from tests.engine.simulated import (
     CAPACITIES,
     Server,
@@ -30,6 +28,11 @@ from tests.histories import (
 )
 from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
+
+from covey.messages import AnyMessage, Follow, Mute, OpenSession, Post, Profile
+from covey.state.home import ids_below
+from covey.state.merge import END
+from covey.state.queries import StateReader
 
 BEFORE_THE_LOG = ["apply", "append", "log write"]
 AFTER_THE_LOG = [
@@ -114,8 +117,10 @@ def numbered(acts: list[tuple[int, AnyMessage]], key: bytes = b"et") -> list[Sub
     return [Submission(a, m, key + bytes([n])) for n, (a, m) in enumerate(acts)]
 
 
-POSTS: list[tuple[int, AnyMessage]] = [(1, Post(text="one")), (2, Post(text="two")), (1, Post(text="three"))]
-RELATION_BATCH: list[tuple[int, AnyMessage]] = [(1, Mute(account=2)), (3, Follow(account=1, boosts=False))]
+Acts = list[tuple[int, AnyMessage]]
+
+POSTS: Acts = [(1, Post(text="one")), (2, Post(text="two")), (1, Post(text="three"))]
+RELATION_BATCH: Acts = [(1, Mute(account=2)), (3, Follow(account=1, boosts=False))]
 BATCHES = {
     "posts": POSTS,
     "follows and mutes": RELATION_BATCH,
@@ -194,6 +199,45 @@ def test_what_edges_cache_is_not_believed_after_a_stop(arrow: str) -> None:
         server.end()
 
 
+@pytest.mark.parametrize("kind", list(BATCHES))
+@pytest.mark.parametrize("capacity", [4, 1024])
+def test_a_reader_at_any_arrow_sees_before_or_after(kind: str, capacity: int) -> None:
+    """Reads never wait: between any two stores of the engine a page is that of a whole state."""
+    with scratch() as folder:
+        (folder / "life").mkdir()
+        server = Server(folder / "life", capacity)
+        crashing = Crashing(server)
+        crashing.send(setting())
+        before, after = crashing.oracle, copy.deepcopy(crashing.oracle)
+        batch = numbered(BATCHES[kind])
+        expected = [after.submit(*submission, server.now) for submission in batch]
+        seen: list[int] = []
+
+        def read(_arrow: str) -> None:
+            with server.reader.snapshot() as snapshot:
+                applied = snapshot.applied
+            seen.append(applied)
+            oracle = before if applied == before.number else after
+            assert applied == oracle.number
+            for account in oracle.accounts:
+                assert server.home_page(account, True, limit=40) == oracle.home(account)[:40]
+                raw = [row.id for row in oracle.candidates(account)]
+                assert server.raw_homes(account)["arena"] == raw
+
+        # and one that began before all of it
+        old_reader = StateReader(server.state.path)
+        with old_reader.snapshot() as old:
+            server.stopping.at_each = read
+            assert server.step(batch)[0] == expected
+            for account in before.accounts:
+                relations = old.relations(account)
+                raw = list(ids_below(old, server.arena, relations, END))
+                assert raw == [row.id for row in before.candidates(account)]
+        assert set(seen) == {before.number, after.number}
+        old_reader.close()
+        server.end()
+
+
 def test_these_are_all_the_arrows() -> None:
     with scratch() as folder:
         (folder / "life").mkdir()
@@ -233,9 +277,7 @@ def check_stops(
 
 
 stops = st.lists(
-    st.tuples(
-        st.sampled_from(ARROWS), st.integers(0, 3), st.sampled_from(["", *WHILE_STARTING])
-    ),
+    st.tuples(st.sampled_from(ARROWS), st.integers(0, 3), st.sampled_from(["", *WHILE_STARTING])),
     min_size=1,
     max_size=6,
 )
@@ -252,7 +294,7 @@ def test_stops_in_any_history(
 
 
 @pytest.mark.long
-@settings(max_examples=1_000)
+@settings(max_examples=250)
 @given(either, st.integers(1, 30), st.sampled_from(CAPACITIES), stops)
 def test_stops_in_any_history_at_length(
     history: list[Step], size: int, capacity: int, stops: list[tuple[str, int, str]]

@@ -13,13 +13,13 @@ import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.entries import entries
+from tests.folders import scratch
 
 from covey.database import WrongDatabase
 from covey.log import Log, LogDamaged, checksum
 from covey.log.log import APPLICATION_ID, VERSION, entry_of
 from covey.messages import Entry, Favourite, Follow, encode
-from tests.entries import entries
-from tests.folders import scratch
 
 STORY = entries()
 COLUMNS = ["number", "stamp", "kind", "actor", "key", "id", "body", "checksum"]
@@ -159,8 +159,9 @@ def test_a_flipped_byte_of_any_column_names_the_entry(
     damaged = apsw.Connection(str(path))
     value = row[COLUMNS.index(column)]
     store = "cast(? as text)" if column == "kind" else "?"
+    update = f"update entries set {column} = {store} where number = ?"
     for flipped in flips(value):
-        damaged.execute(f"update entries set {column} = {store} where number = ?", (flipped, number))
+        damaged.execute(update, (flipped, number))
         reader = Log(path)
         found: list[int] = []
         with pytest.raises(LogDamaged) as caught:
@@ -168,7 +169,7 @@ def test_a_flipped_byte_of_any_column_names_the_entry(
         assert caught.value.number == number
         assert str(number) in str(caught.value)
         reader.close()
-    damaged.execute(f"update entries set {column} = {store} where number = ?", (value, number))
+    damaged.execute(update, (value, number))
     assert list(Log(path).read()) == STORY
 
 

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from covey.log import Log
-from covey.messages import KINDS, kind_of
 from tests.entries import entries
 from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
 from tests.state.plain_engine import rebuilt
+
+from covey.log import Log
+from covey.messages import KINDS, kind_of
 
 DATA = Path(__file__).parent.parent / "data"
 KEPT = sorted(

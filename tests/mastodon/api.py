@@ -30,7 +30,7 @@ class Api:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.site = site
         self.token = token
-        self.client = httpx.Client(base_url=site.url, headers=headers, timeout=20)
+        self.client = httpx.Client(base_url=site.url, headers=headers, timeout=120)
 
     def ask(self, method: str, path: str, **said: Any) -> httpx.Response:
         return self.client.request(method, path, **said)

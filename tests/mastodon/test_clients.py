@@ -281,6 +281,7 @@ def test_c18_pages_from_anywhere_may_ask(here: World, ada: Api) -> None:
 
 def test_c19_c20_content_and_what_it_links(here: World) -> None:
     api = here.api("ada")
+    here.api("bea")
     text = "Hi @BEA & <b>all</b>\nnext #Ünï\n\nhttps://www.example.org/a/very/long/path/indeed"
     status = api.status(text)
     url = here.site.url

@@ -16,7 +16,7 @@ from tests.mastodon.test_oauth import fields_of
 from covey.live import hub
 
 SCOPES = ["read", "write", "follow", "push"]
-SECONDS = 20
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from covey.mastodon.streaming import SHARED_MS
 from covey.messages import SERVER, CreateGroup, JoinGroup, RevokeToken
 
 USER = "/api/v1/streaming/user"
-SECONDS = 10
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,10 @@ def compare(state: State, oracle: Oracle) -> None:
     }
     assert dict(rows("select session_hash, account from sessions")) == oracle.sessions
     assert dict(rows("select token_hash, account from tokens")) == oracle.tokens
+    # those that have expired are forgotten now and then
+    assert set(rows("select code_hash from grants where expires > ?", (state.stamp,))) == {
+        (code,) for code, (_, _, _, until) in oracle.grants.items() if until > state.stamp
+    }
     for number in oracle.accounts:
         found = rows(
             "select followers_count, following_count, posts_count from accounts where number = ?",

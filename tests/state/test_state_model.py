@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from covey.errors import Refused
-from covey.messages import Entry
-from covey.state.state import State
 from tests.folders import scratch
 from tests.histories import EVERYTHING, START_MS, Step, Submission, Teller, founding, histories
 from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare, compare_relations
 from tests.state.plain_engine import PlainEngine, rebuilt, tables
+
+from covey.errors import Refused
+from covey.messages import Entry
+from covey.state.state import State
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 
@@ -87,7 +87,7 @@ def test_state_is_what_the_oracle_says(history: list[Step], batch_sizes: list[in
 
 
 @pytest.mark.long
-@settings(max_examples=1_500)
+@settings(max_examples=500)
 @given(histories(EVERYTHING, mean=100), sizes)
 def test_state_is_what_the_oracle_says_at_length(
     history: list[Step], batch_sizes: list[int]
@@ -105,7 +105,7 @@ def test_the_log_into_an_empty_state_gives_equal_rows(
 
 
 @pytest.mark.long
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(histories(EVERYTHING, mean=100), sizes, st.sets(st.integers(1, 200)))
 def test_the_log_into_an_empty_state_gives_equal_rows_at_length(
     history: list[Step], batch_sizes: list[int], cuts: set[int]
@@ -116,9 +116,7 @@ def test_the_log_into_an_empty_state_gives_equal_rows_at_length(
 @pytest.mark.timeout(900)
 @settings(max_examples=100)
 @given(histories(EVERYTHING, mean=25), histories(EVERYTHING, mean=25))
-def test_a_batch_that_is_rolled_back_leaves_nothing(
-    history: list[Step], lost: list[Step]
-) -> None:
+def test_a_batch_that_is_rolled_back_leaves_nothing(history: list[Step], lost: list[Step]) -> None:
     with scratch() as folder:
         engine, oracle = run(folder, history, [5])
         state = engine.state

@@ -159,7 +159,7 @@ class Site:
 
     def browser(self, name: str = "") -> httpx.Client:
         """Logged in as `name`, or a stranger. It follows no redirect by itself."""
-        client = httpx.Client(base_url=self.url, timeout=20)
+        client = httpx.Client(base_url=self.url, timeout=120)
         if name:
             client.cookies.set(SESSION_COOKIE, self.sessions[name])
         return client

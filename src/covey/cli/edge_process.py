@@ -108,8 +108,9 @@ async def _serve(orders: Orders) -> None:
     client = EngineClient()
     now = boot_clock()
     arena = ArenaReader(mmap.mmap(orders.arena_fd, 0, access=mmap.ACCESS_READ))
-    # at WARNING it writes a line for every stranger that speaks no HTTP
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # at WARNING they write a line for every stranger that speaks no HTTP, or no multipart
+    for name in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     link = asyncio.create_task(connect(client, folder))
     reader, client.epoch = await open_state(folder)
     edge = Edge(

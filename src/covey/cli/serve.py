@@ -31,8 +31,9 @@ BACKLOG: Final = 2_048
 DRAIN_SECONDS: Final = 10.0
 """For edges to end their streams and requests, then for the engine to empty its inbox."""
 QUICK_DEATHS: Final = 3
-QUICK_SECONDS: Final = 60.0
-"""A child that dies QUICK_DEATHS times within so long is started again with growing delay."""
+QUICK_SECONDS: Final = 20.0
+"""A child that dies QUICK_DEATHS times in a row, each time after a shorter life than this, is
+started again with growing delay, until it lives longer."""
 DELAY_SECONDS_MAX: Final = 30.0
 SECRET_BYTES: Final = 32
 
@@ -47,11 +48,13 @@ class Child:
     def __init__(self, name: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
         self.name = name
         self._start = start
-        self._deaths: list[float] = []
+        self._quick_deaths = 0
+        self._started_at = 0.0
         self.process: subprocess.Popen[bytes] | None = None
         self.start_at = 0.0
 
     def start(self) -> None:
+        self._started_at = time.monotonic()
         self.process = self._start()
 
     def died(self) -> int | None:
@@ -60,8 +63,8 @@ class Child:
             return None
         status, self.process = self.process.returncode, None
         now = time.monotonic()
-        self._deaths = [*(t for t in self._deaths if now - t < QUICK_SECONDS), now]
-        extra = len(self._deaths) - QUICK_DEATHS
+        self._quick_deaths = self._quick_deaths + 1 if now - self._started_at < QUICK_SECONDS else 0
+        extra = self._quick_deaths - QUICK_DEATHS
         self.start_at = now if extra < 0 else now + min(DELAY_SECONDS_MAX, 2.0**extra)
         return status
 

@@ -1,1 +1,1 @@
-"""What all doors share: sessions and tokens, limits, text → message, fragments, any queue by cursor."""
+"""What all doors share: sessions and tokens, limits, text → message, any queue by cursor."""

@@ -18,11 +18,15 @@ from msgspec import Struct
 from covey.edge.edge import Edge
 from covey.errors import Refused
 from covey.limits import SESSION_DAYS
+from covey.settings import Settings
 
 Kind = Literal["nobody", "app", "account", "session"]
 
 SESSION_COOKIE: Final = "covey_session"
 """The cookie that holds a web session's secret."""
+
+VISITOR_COOKIE: Final = "covey_visitor"
+"""What CSRF tokens hang on before there is a session."""
 
 SESSION_MS: Final = SESSION_DAYS * 24 * 60 * 60 * 1000
 CACHED_MAX: Final = 16_384
@@ -75,6 +79,12 @@ NOBODY: Final = Access(0, 0, frozenset(), "nobody")
 def new_secret() -> str:
     """256 random bits, safe in a URL."""
     return secrets.token_urlsafe(32)
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """What a cookie is called. By https it belongs to this very host: no neighbour under the same
+    domain, and nobody on the wire, can put one of theirs in its place."""
+    return f"__Host-{name}" if settings.secure else name
 
 
 def secret_hash(secret: str) -> bytes:

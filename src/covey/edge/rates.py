@@ -13,7 +13,7 @@ from msgspec import Struct
 from starlette.types import Scope
 
 from covey.edge.edge import Edge
-from covey.edge.requests import header
+from covey.edge.requests import all_of
 from covey.errors import Refused
 from covey.limits import READ_WINDOW_SECONDS, READS_PER_WINDOW
 from covey.settings import Settings
@@ -86,7 +86,7 @@ def client_address(scope: Scope, settings: Settings) -> str:
     if trusted is None:
         trusted = tuple(ipaddress.ip_network(n, strict=False) for n in settings.trusted_proxies)
         _networks[settings.trusted_proxies] = trusted
-    forwarded = header(scope, b"x-forwarded-for").split(",")
+    forwarded = all_of(scope, b"x-forwarded-for").split(",")
     while _is_in(address, trusted) and forwarded:
         nearer = forwarded.pop().strip()
         if not _is_address(nearer):

@@ -140,6 +140,11 @@ def header(scope: Scope, name: bytes) -> str:
     return ""
 
 
+def all_of(scope: Scope, name: bytes) -> str:
+    """The values of a header that may stand in several lines, as the one list that they are."""
+    return ",".join(bytes(v).decode("latin-1") for k, v in scope["headers"] if k == name)
+
+
 async def read_parameters(scope: Scope, receive: Receive) -> Parameters:
     """Query and body as one tree; what the body says holds over the query. Raises Refused."""
     tree: Tree = {}

@@ -41,9 +41,7 @@ def is_shown(post: Listed, originals: Mapping[int, Listed], reader: Relations) -
     return True
 
 
-def load_originals(
-    load: Load[Post], posts: Collection[Listed], originals: dict[int, Post]
-) -> bool:
+def load_originals(load: Load[Post], posts: Collection[Listed], originals: dict[int, Post]) -> bool:
     """Load what `posts` boost and quote, and what the boosted quote, into `originals`. → whether
     there is a boost."""
     boosted = {post.boost_of for post in posts if post.boost_of and not post.deleted}

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -47,7 +48,11 @@ async def attach(folder: Path) -> AsyncIterator[EngineClient]:
         started, lifeline = await _start(folder)
     link = asyncio.create_task(connect(client, folder))
     try:
-        await client.ready.wait()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await client.ready.wait()
+        except TimeoutError:
+            raise Locked(f"the engine of {folder} does not answer") from None
         yield client
     finally:
         link.cancel()
@@ -76,10 +81,12 @@ async def _start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     lifeline_theirs, lifeline_ours = os.pipe()
     ready_ours, ready_theirs = os.pipe()
     orders = Orders(str(folder), arena, lifeline_theirs, ready_theirs, log_level="warning")
+    # a file and no pipe: nobody reads it while the engine runs
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - the engine keeps it open
     process = subprocess.Popen(
         [sys.executable, "-m", "covey.engine.process", msgspec.json.encode(orders).decode()],
         pass_fds=(arena, lifeline_theirs, ready_theirs),
-        stderr=subprocess.PIPE,
+        stderr=said,
         start_new_session=True,
     )
     for descriptor in (arena, lifeline_theirs, ready_theirs):
@@ -90,6 +97,10 @@ async def _start(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         os.close(ready_ours)
     if not ready:
         os.close(lifeline_ours)
-        said = process.communicate()[1].decode("utf-8", "replace").strip()
-        raise Locked(said.removeprefix("covey engine: ") or "the engine did not start")
+        process.wait()
+        said.seek(0)
+        sentence = said.read().decode("utf-8", "replace").strip()
+        said.close()
+        raise Locked(sentence.removeprefix("covey engine: ") or "the engine did not start")
+    said.close()
     return process, lifeline_ours

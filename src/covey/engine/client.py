@@ -64,12 +64,12 @@ class Submitter(Protocol):
 
 
 class _Request:
-    """A frame that wants an answer."""
+    """A packed frame that wants an answer."""
 
-    __slots__ = ("answer", "frame")
+    __slots__ = ("answer", "data")
 
-    def __init__(self, frame: Frame, answer: asyncio.Future[FromEngine]) -> None:
-        self.frame = frame
+    def __init__(self, data: bytes, answer: asyncio.Future[FromEngine]) -> None:
+        self.data = data
         self.answer = answer
 
 
@@ -84,6 +84,8 @@ class EngineClient:
         self.on_wake: Callable[[Wake], None] = lambda _wake: None
         self.on_connected: Callable[[], None] = lambda: None
         """Called when the engine is there, or there again: wakes may have been missed."""
+        self.on_beat: Callable[[], None] = lambda: None
+        """Called when all wakes up to `applied` have come."""
         self._write: Callable[[bytes], None] | None = None
         self._requests: dict[int, _Request] = {}
         self._next = 1
@@ -104,29 +106,32 @@ class EngineClient:
             self.on_wake(frame)
         elif isinstance(frame, Beat):
             self.applied = frame.applied
+            self.on_beat()
         elif isinstance(frame, Welcome):
             self.epoch, self.applied = frame.epoch, frame.applied
             self.ready.set()
-            for request in self._requests.values():
-                self._send(request.frame)
+            # a direct connection answers at once
+            for request in list(self._requests.values()):
+                self._send(request.data)
             self.on_connected()
         else:
             waiting = self._requests.pop(frame.request, None)
             if waiting and not waiting.answer.done():
                 waiting.answer.set_result(frame)
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, data: bytes) -> None:
         if self._write:
-            self._write(pack(frame))
+            self._write(data)
 
     async def _ask(self, make: Callable[[int], Frame]) -> FromEngine:
         request = self._next
         self._next += 1
-        frame = make(request)
-        waiting = _Request(frame, asyncio.get_running_loop().create_future())
+        # packed at once: what can't be is never kept to be sent again
+        data = pack(make(request))
+        waiting = _Request(data, asyncio.get_running_loop().create_future())
         self._requests[request] = waiting
         if self.ready.is_set():
-            self._send(frame)
+            self._send(data)
         try:
             async with asyncio.timeout(SUBMIT_SECONDS):
                 return await waiting.answer
@@ -159,7 +164,7 @@ class EngineClient:
         return answer.number
 
     def unwatch(self, queue: str) -> None:
-        self._send(Unwatch(queue))
+        self._send(pack(Unwatch(queue)))
 
     async def facts(self) -> Facts:
         answer = await self._ask(Ask)
@@ -203,6 +208,10 @@ class _Carrier(asyncio.Protocol):
             assert self._transport
             self._transport.close()
 
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self._client.disconnected()
@@ -220,4 +229,7 @@ async def connect(client: EngineClient, folder: Path) -> None:
         except OSError:
             await asyncio.sleep(RECONNECT_SECONDS)
             continue
-        await carrier.lost
+        try:
+            await carrier.lost
+        finally:
+            carrier.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from covey.limits import (
+    APP_TOKENS_PER_ADDRESS,
     APP_WINDOW_SECONDS,
     APPS_PER_ADDRESS,
     LOG_IN_ATTEMPTS,
@@ -19,6 +20,7 @@ BUCKETS: Final = {
     "log_in_address": (LOG_IN_ATTEMPTS_PER_ADDRESS, LOG_IN_WINDOW_SECONDS),
     "registration": (REGISTRATIONS_PER_ADDRESS, REGISTRATION_WINDOW_SECONDS),
     "app": (APPS_PER_ADDRESS, APP_WINDOW_SECONDS),
+    "app_token": (APP_TOKENS_PER_ADDRESS, APP_WINDOW_SECONDS),
 }
 """bucket → (attempts, in so many seconds)."""
 

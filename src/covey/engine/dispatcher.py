@@ -39,6 +39,7 @@ from covey.limits import (
     BATCH_MESSAGES,
     DISK_FREE_BYTES_MIN,
     DUE_PER_TICK,
+    DUE_RETRY_MS,
     INBOX_MESSAGES,
     INBOX_MESSAGES_PER_ACCOUNT,
     INBOX_MESSAGES_PER_EDGE,
@@ -69,6 +70,8 @@ class _Peer:
         self.presence = Presence()
         self.waiting = 0
         self.last_wake = 0
+        self.is_behind = False
+        """Its last wake was dropped."""
         self.out: list[Frame] = []
 
 
@@ -94,7 +97,9 @@ class Dispatcher:
         self._waiting: Counter[int] = Counter()
         self._counters = Counters()
         self._scheduled = False
-        self._dues: set[int] = set()
+        self._dues: dict[int, int] = {}
+        """Numbers of dues that were submitted, and until when (ms) they are not again: one that
+        makes `apply` fail is tried once in DUE_RETRY_MS, and keeps no other from its turn."""
 
     # --- connections --------------------------------------------------------------------------
 
@@ -181,8 +186,8 @@ class Dispatcher:
             if peer is not None:
                 peer.waiting -= 1
                 peer.out.append(_frame(request, answer))
-            elif isinstance(submission.message, Due):
-                self._dues.discard(submission.message.number)
+            elif isinstance(submission.message, Due) and not _failed(answer):
+                del self._dues[submission.message.number]
         self._wake(step.events)
         for peer in self._peers.values():
             if peer.out:
@@ -213,7 +218,8 @@ class Dispatcher:
                         )
                     )
             if found:
-                if not peer.connection.slow:
+                peer.is_behind = peer.connection.slow
+                if not peer.is_behind:
                     peer.out.append(Wake(peer.last_wake, number, tuple(found)))
                 peer.last_wake = number
 
@@ -221,21 +227,29 @@ class Dispatcher:
 
     def tick(self) -> None:
         """Four times a second: what is due is submitted."""
-        for number in due_numbers(self.engine.state, self._now(), DUE_PER_TICK):
-            if number not in self._dues:
-                self._dues.add(number)
+        now = self._now()
+        for number in due_numbers(self.engine.state, now, DUE_PER_TICK + len(self._dues)):
+            if self._dues.get(number, 0) <= now:
+                self._dues[number] = now + DUE_RETRY_MS
                 self._enter(None, 0, Submission(SERVER, due_key(number), Due(number=number)))
 
     def beat(self) -> None:
-        """Once a second: edges hear that the engine lives; the disk's free space is looked at."""
+        """Once a second: edges hear that the engine lives, and that they have been told of all that
+        was applied; the disk's free space is looked at."""
         found = os.statvfs(self.engine.log.path.parent)
         full = found.f_bavail * found.f_frsize < DISK_FREE_BYTES_MIN
         if full != self.read_only:
             self.read_only = full
             logger.warning("read-only: the disk is nearly full" if full else "writing again")
-        frame = Beat(self.engine.state.applied)
+        number = self.engine.state.applied
         for peer in self._peers.values():
-            peer.connection.send([frame])
+            if peer.connection.slow:
+                continue
+            if peer.is_behind:
+                # it reads again, but nothing may come that shows it what it missed
+                peer.connection.send([Wake(peer.last_wake, number, ())])
+                peer.is_behind, peer.last_wake = False, number
+            peer.connection.send([Beat(number)])
 
     def _facts(self, request: int) -> Facts:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -249,6 +263,10 @@ class Dispatcher:
             (os.getpid(), self._arena_fd),
             self.engine.arena.kernel,
         )
+
+
+def _failed(answer: Answer) -> bool:
+    return isinstance(answer, Refused) and answer.code == "internal"
 
 
 def _frame(request: int, answer: Answer) -> Frame:

@@ -155,7 +155,10 @@ class Engine:
         state.load_graph()
         first, last = state.applied, log.last_number()
         tail: list[Entry] = []
-        for entry in log.read(after=first):
+        # the newest that was applied is looked at too: the next one will stand on it
+        for entry in log.read(after=max(0, first - 1)):
+            if entry.number == first:
+                continue
             tail.append(entry)
             if len(tail) == BATCH_MESSAGES:
                 self._replay(tail)
@@ -219,11 +222,12 @@ class Engine:
 
     def _failed(self, submission: Submission, error: Exception) -> Refused:
         self.failures += 1
-        logger.exception(
-            "a message could not be applied: actor %d, kind %s, body %s",
+        # not its body: that holds what people write in confidence, and hashes of passwords
+        logger.error(
+            "a message could not be applied: actor %d, kind %s, %d bytes",
             submission.actor,
             kind_of(submission.message),
-            encode(submission.message).hex(),
+            len(encode(submission.message)),
             exc_info=error,
         )
         return Refused("internal")

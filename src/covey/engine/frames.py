@@ -130,7 +130,7 @@ class Counted(Frame, frozen=True, tag=23):
 
 
 class Beat(Frame, frozen=True, tag=22):
-    """The engine lives; once a second."""
+    """The engine lives; once a second. All wakes up to message `applied` have been sent."""
 
     applied: int
 

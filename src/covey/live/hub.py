@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
 from msgspec import Struct
@@ -28,6 +28,7 @@ from covey.limits import (
     HEARTBEAT_SECONDS,
     STREAM_BUFFER_EVENTS,
     STREAMS_PER_ACCOUNT,
+    STREAMS_PER_ADDRESS,
     STREAMS_PER_EDGE,
 )
 from covey.live import catch_up
@@ -37,6 +38,9 @@ logger: Final = logging.getLogger("covey.edge")
 
 ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "gap": 9}
 """Order of the events of one number, the last part of a cursor."""
+
+CATCH_UP_STREAMS: Final = 64
+"""Caught up in one go when the engine came back."""
 
 
 class StreamEvent(Struct, frozen=True):
@@ -60,20 +64,28 @@ class Stream:
     The iteration ends when the reader is too slow (it resumes from its cursor) or the edge stops.
     """
 
-    def __init__(self, hub: Hub, account: int, queues: tuple[str, ...]) -> None:
+    def __init__(self, hub: Hub, account: int, queues: tuple[str, ...], address: str = "") -> None:
         self.account = account
+        self.reader: int | str = account or address
+        """Whose it is, as streams are counted."""
         self.queues = queues
         self._hub = hub
-        self.number = 0
+        self.number = _HELD
         """All events up to this message were sent or passed over."""
+        self.since = 0
+        """The same while the stream is held, until it has caught up."""
         self._events: deque[StreamEvent] = deque()
         self._more = asyncio.Event()
         self._over = False
+        self._quiet = True
+        self._writer: asyncio.Task[object] | None = None
+        """What gives the events out."""
 
     def push(self, event: StreamEvent) -> None:
+        self._quiet = False
         if len(self._events) >= STREAM_BUFFER_EVENTS:
-            # A slow reader never slows another: it is cut off, and resumes from its cursor.
-            self._events.clear()
+            # A slow reader never slows another: it is cut off, and resumes from its cursor. It gets
+            # what is here, so that it comes further each time.
             self.end()
         elif not self._over:
             self._events.append(event)
@@ -82,20 +94,28 @@ class Stream:
     def end(self) -> None:
         """What is in the buffer is still given out."""
         self._over = True
+        self._quiet = False
         self._more.set()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        self._writer = asyncio.current_task()
         while True:
             while self._events:
                 yield self._events.popleft()
             if self._over:
                 return
             self._more.clear()
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._more.wait()
-            except TimeoutError:
-                yield HEARTBEAT
+            await self._more.wait()
+
+    def tick(self) -> None:
+        """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat; what has
+        ended, and is not given out though there was time, is a client that reads no more."""
+        if self._over:
+            if self._quiet and self._writer:
+                self._writer.cancel()
+        elif self._quiet:
+            self.push(HEARTBEAT)
+        self._quiet = True
 
     async def close(self) -> None:
         self._hub.leave(self)
@@ -120,16 +140,23 @@ class Hub:
         self._now = now
         self._streams: dict[str, set[Stream]] = {}
         """Name of the queue at the engine ("home/7", "public", …) → streams."""
-        self._per_account: dict[int, int] = {}
+        self._per_reader: Counter[int | str] = Counter()
+        """Open streams of an account, or of the strangers at an address."""
         self._count = 0
         self._last_wake = 0
         self._seen = 0
-        """Every stream was given what it should see up to this message, or has a higher number."""
+        """Every stream that is not held was given what it should see up to this message, or has a
+        higher number."""
         self._holding = False
         """Wakes are passed over: a catch-up of all streams is about to come."""
         self._watching: asyncio.Task[None] | None = None
+        self._behind: deque[Stream] = deque()
+        """Held until they are caught up, in this order."""
+        self._catching: asyncio.Task[None] | None = None
         self._stopping = False
+        self._ticking: asyncio.TimerHandle | None = None
         engine.on_wake = self._wake
+        engine.on_beat = self._beat
         engine.on_connected = self._connected
 
     @property
@@ -144,10 +171,16 @@ class Hub:
     # --- open and close -----------------------------------------------------------------------
 
     async def open(
-        self, *, account: int = 0, queues: Sequence[str], cursor: str | None = None
+        self,
+        *,
+        account: int = 0,
+        address: str = "",
+        queues: Sequence[str],
+        cursor: str | None = None,
     ) -> Stream:
         """A stream of `queues` ("home", "notifications", "list/NUMBER" of `account`; "public",
         "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
+        `address`: where a stranger comes from, as it is counted.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
         ("not_found") for a list that is not the account's and a group that it may not read,
@@ -156,21 +189,19 @@ class Hub:
         start = _parse(cursor) if cursor else None
         if self._count >= STREAMS_PER_EDGE or self._stopping:
             raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
-        if account and self._per_account.get(account, 0) >= STREAMS_PER_ACCOUNT:
-            raise Refused("too_many_streams", limit=STREAMS_PER_ACCOUNT)
+        most = STREAMS_PER_ACCOUNT if account else STREAMS_PER_ADDRESS
+        if self._per_reader[account or address] >= most:
+            raise Refused("too_many_streams", limit=most)
         self._check(account, queues)
-        stream = Stream(self, account, tuple(queues))
-        # live events are held back by this until the catch-up has said how far it came
-        stream.number = _HELD
+        stream = Stream(self, account, tuple(queues), address)
         self._join(stream)
         try:
             numbers = [await self._engine.watch(name) for name in _names(stream)]
         except BaseException:
             self.leave(stream)
             raise
-        stream.number = max(numbers)
         with self._snapshot() as snapshot:
-            self._read_from(snapshot, stream, start or (self._engine.epoch, stream.number, _ALL))
+            self._read_from(snapshot, stream, start or (self._engine.epoch, max(numbers), _ALL))
         return stream
 
     def _check(self, account: int, queues: Sequence[str]) -> None:
@@ -186,8 +217,21 @@ class Hub:
         for name in _names(stream):
             self._streams.setdefault(name, set()).add(stream)
         self._count += 1
-        if stream.account:
-            self._per_account[stream.account] = self._per_account.get(stream.account, 0) + 1
+        self._per_reader[stream.reader] += 1
+        if self._ticking is None:
+            self._tick_later()
+
+    def _tick_later(self) -> None:
+        # One timer for all: a time-out of its own for each wait was a sixth of a live event's cost.
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(HEARTBEAT_SECONDS / 2, self._tick)
+
+    def _tick(self) -> None:
+        for stream in self._all():
+            stream.tick()
+        self._ticking = None
+        if self._streams:
+            self._tick_later()
 
     def leave(self, stream: Stream) -> None:
         """Idempotent."""
@@ -203,10 +247,9 @@ class Hub:
         if left:
             stream.end()
             self._count -= 1
-            if stream.account:
-                self._per_account[stream.account] -= 1
-                if not self._per_account[stream.account]:
-                    del self._per_account[stream.account]
+            self._per_reader[stream.reader] -= 1
+            if not self._per_reader[stream.reader]:
+                del self._per_reader[stream.reader]
 
     def stop(self) -> None:
         """The edge is about to end: every stream ends after what it has in its buffer."""
@@ -225,7 +268,6 @@ class Hub:
             return
         if missed:
             self._catch_up_all()
-            return
         epoch = self._engine.epoch
         for event in wake.events:
             cursor = f"{epoch}.{event.number}.{ORDINALS[event.kind]}"
@@ -234,6 +276,10 @@ class Hub:
                     subject = event.number if event.kind == "notification" else event.subject
                     stream.push(StreamEvent(cursor, event.kind, queue, subject))
         self._seen = wake.number
+
+    def _beat(self) -> None:
+        if not self._holding:
+            self._seen = self._engine.applied
 
     def _readers(self, event: WireEvent) -> Iterable[tuple[Stream, str]]:
         """The streams an event goes to, each once, and as what queue's."""
@@ -273,25 +319,40 @@ class Hub:
         self._watching = asyncio.get_running_loop().create_task(self._watch_again())
 
     async def _watch_again(self) -> None:
-        try:
-            for name in list(self._streams):
-                await self._engine.watch(name)
-        except Refused:
-            return  # gone again: the next connection begins anew
+        while True:
+            # unanswered: it hangs, or is gone again; then the next connection cancels this
+            with suppress(Refused):
+                await asyncio.gather(*map(self._engine.watch, list(self._streams)))
+                break
         self._holding = False
         self._catch_up_all()
+        self._seen = max(self._seen, self._engine.applied)
 
     def _catch_up_all(self) -> None:
-        """From what each has seen to a snapshot, which is newer than every wake so far."""
-        if not self._streams:
-            self._seen = max(self._seen, self._engine.applied)
-            return
-        with self._snapshot() as snapshot:
+        """Hold all streams where they are, and catch them up one after the other."""
+        for stream in self._all():
+            if stream.number != _HELD:
+                stream.since, stream.number = max(stream.number, self._seen), _HELD
+                self._behind.append(stream)
+        if self._behind and not self._catching:
+            self._catching = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """A few streams at a time, so that pages are answered between them."""
+        try:
+            while self._behind:
+                with self._snapshot() as snapshot:
+                    for _ in range(min(CATCH_UP_STREAMS, len(self._behind))):
+                        stream = self._behind.popleft()
+                        self._read_from(snapshot, stream, (self._engine.epoch, stream.since, _ALL))
+                await asyncio.sleep(0)
+        except Exception:
+            logger.exception("streams can't be caught up: they end, and resume from their cursors")
             for stream in self._all():
-                if stream.number != _HELD:
-                    number = max(stream.number, self._seen)
-                    self._read_from(snapshot, stream, (self._engine.epoch, number, _ALL))
-            self._seen = max(self._seen, snapshot.applied)
+                stream.end()
+            self._behind.clear()
+        finally:
+            self._catching = None
 
     # --- catching up --------------------------------------------------------------------------
 
@@ -299,8 +360,6 @@ class Hub:
         """Push what came after the cursor `start` and up to the snapshot, or a gap."""
         epoch, number, ordinal = start
         known = self._engine.epoch
-        if snapshot.applied < max(stream.number, number if start[2] == _ALL else 0):
-            return  # a state older than what was sent: the engine is just starting
         stream.number = snapshot.applied
         events: list[tuple[int, int, str, str, int]] = []
         gap = epoch != known or number > snapshot.applied
@@ -368,7 +427,7 @@ def _missed_posts(
 
 
 _HELD: Final = 1 << 62
-"""A stream's number until its catch-up: no live event is newer."""
+"""A stream's number until it has caught up: no live event is newer."""
 
 _ALL: Final = 8
 """An ordinal above all kinds: nothing of the cursor's own number is missing."""

@@ -203,18 +203,21 @@ class Door(BaseRoute):
 
         call.send = sending
         try:
+            try:
+                if found is not None:
+                    call.access = _access(call, found)
+            finally:  # what is refused or not there counts, too
+                rate = rates(edge).count(call.account or subject_of(call.address), edge.now())
             if found is None:
                 answer: Answer | None = _no_operation(node, method)
             else:
-                call.access = _access(call, found)
-                rate = rates(edge).count(call.account or subject_of(call.address), edge.now())
                 if found.reads:
                     call.parameters = await read_parameters(scope, receive)
                 answer = await found.answers(call)
         except Refused as refused:
             answer = refusal(refused)
         except Exception:
-            logger.exception("%s %s failed", method, scope["path"])
+            logger.exception("%s %r failed", method, scope["path"])
             answer = refusal(Refused("internal"))
         if answer is None or sent:
             return

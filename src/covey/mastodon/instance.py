@@ -114,7 +114,7 @@ async def instance(call: Call) -> Answer:
             "title": settings.title,
             "version": VERSION,
             # nobody knows where this copy's source lies but who runs it
-            "source_url": call.public_url,
+            "source_url": settings.source_url or call.public_url,
             "description": settings.description,
             "usage": {"users": {"active_month": active[0] if active else 0}},
             "thumbnail": {"url": picture, "blurhash": None, "versions": {"@1x": picture}},

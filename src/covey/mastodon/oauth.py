@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from covey.edge import csrf
 from covey.edge.access import (
     SESSION_COOKIE,
+    cookie_name,
     new_secret,
     parse_scopes,
     secret_hash,
@@ -150,13 +151,10 @@ class Wish(Struct, frozen=True):
 @operation("GET", "/oauth/authorize", needs="anyone", open_to_pages=False)
 async def authorize_page(call: Call) -> Answer:
     try:
-        app, redirect_uri = _asked_by(call)
+        wish = _wish(call.parameters, *_asked_by(call))
     except OAuthError as error:
+        # Anybody can register an app: nobody is sent to its address who did not press a button.
         return _sorry(error)
-    try:
-        wish = _wish(call.parameters, app, redirect_uri)
-    except OAuthError as error:
-        return _refer_back(call.parameters, redirect_uri, error)
     cookie = _session_cookie(call)
     access = session_access(call.edge, cookie)
     if access is None:
@@ -278,7 +276,9 @@ def _redirect(location: str) -> Answer:
 
 def _session_cookie(call: Call) -> str:
     try:
-        morsel = SimpleCookie(header(call.scope, b"cookie")).get(SESSION_COOKIE)
+        morsel = SimpleCookie(header(call.scope, b"cookie")).get(
+            cookie_name(call.edge.settings, SESSION_COOKIE)
+        )
     except CookieError:
         return ""
     return morsel.value if morsel else ""
@@ -408,6 +408,7 @@ async def token(call: Call) -> Answer:
                 raise OAuthError("invalid_scope", refused.sentence) from None
             if not within(scopes.split(), app.scopes.split()):
                 raise OAuthError("invalid_scope", "The app was not registered with these scopes.")
+            await call.edge.count("app_token", subject_of(call.address))
             return await issue(call.edge, app.number, 0, scopes)
         return await _redeem(call, app)
     except OAuthError as error:

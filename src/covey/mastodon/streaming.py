@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from covey.delivery.audience import Reach
 from covey.edge.access import token_access
 from covey.edge.edge import Edge
+from covey.edge.rates import subject_of
 from covey.edge.requests import header
 from covey.edge.shown import shown
 from covey.edge.text import tag_name
@@ -76,7 +77,9 @@ async def _stream(call: Call, *queues: str) -> None:
     """Until the client goes, is too slow, or the edge stops."""
     cursor = header(call.scope, b"last-event-id") or call.parameters.text("since") or None
     ours = cursor is not None or call.parameters.boolean("covey")
-    stream = await call.edge.hub.open(account=call.account, queues=queues, cursor=cursor)
+    stream = await call.edge.hub.open(
+        account=call.account, address=subject_of(call.address), queues=queues, cursor=cursor
+    )
     gone = asyncio.create_task(_until_gone(call, stream))
     try:
         headers = [

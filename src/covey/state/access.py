@@ -103,6 +103,8 @@ def apply_grant(state: State, entry: Entry, message: Grant, outcome: Outcome) ->
 def check_token(state: State, actor: int, message: Token, stamp: int) -> None:
     if actor != SERVER:
         raise Refused("forbidden", role="server")
+    if not 0 < message.app <= state.apps:
+        raise Refused("app_unknown")
     if message.account:
         require_active(state, message.account)
     if message.code_hash:

@@ -224,7 +224,8 @@ def check_password(state: State, actor: int, message: Password, stamp: int) -> N
 
 @apply_of(Password)
 def apply_password(state: State, entry: Entry, message: Password, outcome: Outcome) -> None:
-    """Whoever knew the old one is out: all sessions but the one at hand, and all tokens."""
+    """Whoever knew the old one is out: all sessions but the one at hand, all tokens, and what is on
+    its way to be one."""
     state.execute(
         "update accounts set password_hash = ? where number = ?",
         (message.password_hash, message.account),
@@ -234,6 +235,7 @@ def apply_password(state: State, entry: Entry, message: Password, outcome: Outco
         (message.account, message.keep_session),
     )
     state.execute("delete from tokens where account = ?", (message.account,))
+    state.execute("delete from grants where account = ?", (message.account,))
     outcome.access = entry.number
 
 

@@ -3,10 +3,7 @@
 from covey.state import (
     access,
     accounts,
-    bookmarks,
     closing,
-    drafts,
-    edits,
     filters,
     follows,
     groups,
@@ -15,13 +12,11 @@ from covey.state import (
     notifications,
     place,
     policies,
-    polls,
     posts,
     private,
     reading,
     relations,
     tags,
-    threads,
     time,
 )
 from covey.state.rules import APPLIES, CHECKS, answered, apply, check

@@ -60,6 +60,8 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     check_words(message)
     if message.poll is not None:
         check_poll(message.poll)
+    if not 0 <= message.app <= state.apps:
+        raise Refused("app_unknown")
     if message.reply_to:
         standing(state, message.reply_to, actor)
     if message.quote_of:
@@ -118,7 +120,6 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
         reply_account, thread = state.row(
             "select account, thread from posts where id = ?", (message.reply_to,)
         ) or (0, id_)
-        _count(state, number, message.reply_to, replies_count=1)
     quote_account = 0
     if message.quote_of:
         quote_account = state.count("select account from posts where id = ?", (message.quote_of,))
@@ -151,11 +152,7 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
             execute("insert into tags values (?, ?, 1, 1)", (tag, id_))
     for group in groups:
         execute("insert into group_posts values (?, ?, 1)", (group, id_))
-    execute(
-        "update accounts set posts_count = posts_count + 1, last_post = ?, changed = ?"
-        " where number = ?",
-        (id_, number, actor),
-    )
+    _count_post(state, number, post, 1)
     for account in mentioned:
         execute("insert into mentions values (?, ?)", (account, id_))
         if not members[account]:
@@ -225,15 +222,9 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
         fall_silent(state, post)
     for group in post.groups:
         execute('update group_posts set now = 0 where "group" = ? and post = ?', (group, id_))
-    execute(
-        "update accounts set posts_count = posts_count - 1, changed = ? where number = ?",
-        (number, post.account),
-    )
+    _count_post(state, number, post, -1)
     if post.boost_of:
-        _count(state, number, post.boost_of, boosts_count=-1)
         withdraw(state, post.boost_account, made_by)
-    elif post.reply_to:
-        _count(state, number, post.reply_to, replies_count=-1)
     if not told:
         return
     execute(
@@ -248,6 +239,22 @@ def drop_tag(state: State, id_: int, tag: str) -> None:
     the tag brought the post into."""
     state.execute("update tags set now = 0 where tag = ? and post = ? and first = 1", (tag, id_))
     state.execute("delete from tags where tag = ? and post = ? and first = 0", (tag, id_))
+
+
+def _count_post(state: State, number: int, post: Candidate, by: int) -> None:
+    """In its author's count, and in that of what it boosts or answers. Everybody sees counts, so
+    they tell nothing of what not everybody may see: a direct post of its author's is in none, a
+    reply to followers not in that of the post it answers."""
+    if post.visibility != Reach.DIRECT:
+        state.execute(
+            "update accounts set posts_count = posts_count + ?, last_post = max(last_post, ?),"
+            " changed = ? where number = ?",
+            (by, post.id, number, post.account),
+        )
+    if post.boost_of:
+        _count(state, number, post.boost_of, boosts_count=by)
+    elif post.reply_to and post.visibility <= Reach.UNLISTED:
+        _count(state, number, post.reply_to, replies_count=by)
 
 
 def _count(state: State, number: int, id_: int, **counts: int) -> None:
@@ -300,14 +307,9 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
         " boost_account, mentioned, stamp, changed) values (?, ?, ?, ?, 0, 0, ?, ?, x'', ?, ?)",
         (id_, number, actor, reach, message.post, author, entry.stamp, number),
     )
-    _count(state, number, message.post, boosts_count=1)
-    state.execute(
-        "update accounts set posts_count = posts_count + 1, last_post = ?, changed = ?"
-        " where number = ?",
-        (id_, number, actor),
-    )
-    notify(state, entry, outcome, author, "boost", message.post)
     post = Candidate(id_, actor, reach, boost_of=message.post, boost_account=author)
+    _count_post(state, number, post, 1)
+    notify(state, entry, outcome, author, "boost", message.post)
     outcome.posted.append((number, post))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from covey.errors import Refused
 from covey.keys import expiry
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import Entry, Message
@@ -51,8 +52,12 @@ def apply_of(kind: type[Message]) -> Callable[[A], A]:
 def check(state: State, actor: int, message: Message, stamp: int) -> None:
     """Raises Refused when it may not be. That the actor is there and may act is looked at here, for
     every kind of message."""
-    require_active(state, actor)
-    CHECKS[type(message)](state, actor, message, stamp)
+    try:
+        require_active(state, actor)
+        CHECKS[type(message)](state, actor, message, stamp)
+    except OverflowError:
+        # no row has a number of more than 63 bits
+        raise Refused("not_found") from None
 
 
 def apply(state: State, entry: Entry, outcome: Outcome) -> None:

@@ -32,7 +32,7 @@ create table accounts (
     followers_count integer not null default 0,
     following_count integer not null default 0,
     posts_count integer not null default 0,
-    last_post integer not null default 0,        -- newest post id, also of one since deleted
+    last_post integer not null default 0,        -- newest post id but of direct ones; also of one since deleted
     created integer not null,           -- stamp
     changed integer not null) strict;
 create unique index accounts_by_name on accounts (name_key);

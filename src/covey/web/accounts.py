@@ -124,8 +124,9 @@ def _log_in(
 async def log_in(visit: Visit, form: Parameters) -> Response:
     edge = visit.edge
     name = kept(form, "name").strip().removeprefix("@")
-    await edge.count("log_in", name.lower()[:100])
+    # the address first: who is over its own limit does not use up a name's
     await edge.count("log_in_address", visit.address)
+    await edge.count("log_in", name.lower()[:100])
     column = "email" if "@" in name else "name_key"
     with edge.snapshot() as snapshot:
         row = snapshot.row(

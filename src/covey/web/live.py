@@ -53,7 +53,7 @@ class Live:
             if visit.account and "notifications" not in queues:
                 queues = (*queues, "notifications")
             stream = await visit.edge.hub.open(
-                account=visit.account, queues=queues, cursor=cursor or None
+                account=visit.account, address=visit.address, queues=queues, cursor=cursor or None
             )
         except Refused as refused:
             await visit.trouble(refused)(scope, receive, send)
@@ -93,7 +93,7 @@ class _Page:
         """The unread counts that the page shows."""
 
     async def follow(self, stream: Stream) -> None:
-        edge, session = self._visit.edge, self._visit.cookies.get(SESSION_COOKIE, "")
+        edge, session = self._visit.edge, self._visit.cookie(SESSION_COOKIE)
         async for event in stream:
             if self._visit.account and not session_access(edge, session):
                 return  # logged out meanwhile

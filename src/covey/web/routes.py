@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -10,6 +11,21 @@ from covey.web import accounts, acts, groups, lists, notifications, profiles, re
 from covey.web.live import Live
 from covey.web.static import FILES
 from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
+
+
+class _PostId(Convertor[str]):
+    """Digits in a path. Starlette's own `int` fails on more than Python makes a number of."""
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("post", _PostId())
 
 
 def routes() -> list[BaseRoute]:
@@ -33,9 +49,9 @@ def routes() -> list[BaseRoute]:
         get("/@{name}/following", reading.following),
         get("/@{name}/members", groups.members_page),
         get("/@{name}/settings", groups.settings_page, member=True),
-        get("/@{name}/{id:int}", reading.thread),
-        get("/@{name}/{id:int}/edit", writing.edit_page, member=True),
-        get("/@{name}/{id:int}/delete", reading.delete_page, member=True),
+        get("/@{name}/{id:post}", reading.thread),
+        get("/@{name}/{id:post}/edit", writing.edit_page, member=True),
+        get("/@{name}/{id:post}/delete", reading.delete_page, member=True),
         post("/signup", accounts.sign_up, member=False),
         post("/login", accounts.log_in, member=False),
         post("/logout", accounts.log_out),
@@ -54,10 +70,10 @@ def routes() -> list[BaseRoute]:
         post("/lists/{number:int}/delete", lists.delete),
         post("/lists/{number:int}/members", lists.add),
         post("/lists/{number:int}/remove", lists.remove),
-        post("/@{name}/{id:int}/delete", acts.delete),
-        post("/@{name}/{id:int}/edit", writing.edit),
-        post("/@{name}/{id:int}/take-out", acts.take_out),
-        post("/@{name}/{id:int}/{act}", acts.act_on_post),
+        post("/@{name}/{id:post}/delete", acts.delete),
+        post("/@{name}/{id:post}/edit", writing.edit),
+        post("/@{name}/{id:post}/take-out", acts.take_out),
+        post("/@{name}/{id:post}/{act}", acts.act_on_post),
         post("/@{name}/settings", groups.change),
         post("/@{name}/invite", groups.invite),
         post("/@{name}/members/{who}/{act}", groups.act_on_member),
@@ -85,7 +101,12 @@ class _Nothing:
         self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = Visit(scope, receive)
         known = any(route.matches(scope)[0] == Match.PARTIAL for route in self._others)
         code = "method_not_allowed" if known else "no_such_page"
         refused = Refused(code, method=scope["method"])
-        await Visit(scope, receive).trouble(refused)(scope, receive, send)
+        try:
+            visit.count()
+        except Refused as too_many:
+            refused = too_many
+        await visit.trouble(refused)(scope, receive, send)

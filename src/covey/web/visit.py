@@ -18,7 +18,13 @@ from starlette.types import Receive, Scope, Send
 
 from covey.delivery.audience import Relations
 from covey.edge import csrf
-from covey.edge.access import SESSION_COOKIE, SESSION_MS, session_access
+from covey.edge.access import (
+    SESSION_COOKIE,
+    SESSION_MS,
+    VISITOR_COOKIE,
+    cookie_name,
+    session_access,
+)
 from covey.edge.edge import Edge
 from covey.edge.rates import client_address, rates, subject_of
 from covey.edge.requests import Parameters, header, parse_body, parse_query, read_body
@@ -28,9 +34,6 @@ from covey.state.queries import Snapshot
 from covey.web.templates import render
 
 logger: Final = logging.getLogger("covey.edge")
-
-VISITOR_COOKIE: Final = "covey_visitor"
-"""What CSRF tokens hang on before there is a session."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -82,12 +85,12 @@ class Visit:
         self.edge: Edge = scope["app"].state.edge
         self.now = self.edge.now()
         self.cookies = self.request.cookies
-        session = self.cookies.get(SESSION_COOKIE, "")
+        session = self.cookie(SESSION_COOKIE)
         access = session_access(self.edge, session) if session else None
         self.account = access.account if access else 0
         """0: a stranger."""
         self.session = session if access else ""
-        self._visitor = "" if access else self.cookies.get(VISITOR_COOKIE, "")
+        self._visitor = "" if access else self.cookie(VISITOR_COOKIE)
         self._sets_visitor = False
         self._unread: dict[str, Unread] = {}
 
@@ -115,6 +118,9 @@ class Visit:
         path = quote(self.scope["path"], safe="/@:+,;=!$&'()*~")
         query = self.scope["query_string"].decode("latin-1")
         return local(f"{path}?{query}" if query else path)
+
+    def cookie(self, name: str) -> str:
+        return self.cookies.get(cookie_name(self.edge.settings, name), "")
 
     def path(self, name: str) -> str:
         return str(self.scope["path_params"][name])
@@ -227,16 +233,20 @@ class Visit:
 
     def set_session(self, response: Response, secret: str) -> None:
         self._set_cookie(response, SESSION_COOKIE, secret, SESSION_MS // 1000)
-        response.delete_cookie(VISITOR_COOKIE, path="/")
+        self._delete_cookie(response, VISITOR_COOKIE)
 
     def end_session(self, response: Response) -> None:
-        response.delete_cookie(SESSION_COOKIE, path="/")
+        self._delete_cookie(response, SESSION_COOKIE)
+
+    def _delete_cookie(self, response: Response, name: str) -> None:
+        settings = self.edge.settings
+        response.delete_cookie(cookie_name(settings, name), path="/", secure=settings.secure)
 
     def _set_cookie(
         self, response: Response, name: str, value: str, seconds: int | None = None
     ) -> None:
         response.set_cookie(
-            name,
+            cookie_name(self.edge.settings, name),
             value,
             max_age=seconds,
             path="/",
@@ -286,7 +296,7 @@ class Page:
         except Refused as refused:
             response = visit.trouble(refused)
         except Exception:
-            logger.exception("a page failed: %s", scope["path"])
+            logger.exception("a page failed: %r", scope["path"])
             response = visit.trouble(Refused("internal"))
         await response(scope, receive, send)
 
@@ -311,7 +321,7 @@ class Form:
         except Refused as refused:
             response = visit.trouble(refused, **self._kept(visit, form))
         except Exception:
-            logger.exception("a form failed: %s", scope["path"])
+            logger.exception("a form failed: %r", scope["path"])
             response = visit.trouble(Refused("internal"), **self._kept(visit, form))
         await response(scope, receive, send)
 

@@ -1,0 +1,452 @@
+"""Each refusal of `check`, raised by a submission that deserves nothing else; and just inside of
+each limit, none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.folders import scratch
+from tests.state.plain_engine import PlainEngine
+
+import covey.limits
+import covey.state
+from covey.errors import REFUSALS, Refused
+from covey.limits import (
+    AGENT_CHARACTERS,
+    APP_NAME_CHARACTERS,
+    DISPLAY_NAME_CHARACTERS,
+    EMAIL_CHARACTERS,
+    GRANT_MS,
+    LINKS_PER_POST,
+    MENTIONS_PER_POST,
+    MUTE_MS_MAX,
+    NAME_CHARACTERS,
+    NOTE_CHARACTERS,
+    POST_CHARACTERS,
+    PROFILE_FIELD_CHARACTERS,
+    PROFILE_FIELDS,
+    REDIRECT_URIS,
+    TAG_CHARACTERS,
+    TAGS_PER_POST,
+    URL_CHARACTERS,
+    WARNING_CHARACTERS,
+)
+from covey.messages import (
+    SERVER,
+    AnyMessage,
+    App,
+    Block,
+    Boost,
+    CloseSession,
+    Delete,
+    Dismiss,
+    Due,
+    Favourite,
+    Field,
+    Follow,
+    Grant,
+    Link,
+    Mention,
+    Mute,
+    OpenSession,
+    Password,
+    Post,
+    Profile,
+    Read,
+    Register,
+    RevokeToken,
+    SetRole,
+    Tag,
+    Token,
+    Unblock,
+    Unboost,
+    Unfavourite,
+    Unfollow,
+    Unmute,
+)
+
+BACK = "https://app.example/back"
+CLOSED, OPEN, CODE, OLD_CODE, TOKEN = (bytes([n]) * 32 for n in range(5))
+NOBODY, NOTHING, TOO_BIG = 99, 12345, 1 << 63
+WEB = "https://example.org/"
+
+
+class World(PlainEngine):
+    """ann (an administrator), bob, cyd, dee and eve; cyd blocks ann, ann blocks dee, bob follows
+    ann, ann mutes bob for a while; a post of each visibility by ann, and bob's boost."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, accounts=5)
+        submit = self.submit
+        submit(SERVER, App(client_id="client", secret_hash=CODE, name="App", redirect_uris=(BACK,),
+                           scopes="read"))  # fmt: skip
+        grant = Grant(code_hash=OLD_CODE, app=1, scopes="read", redirect_uri=BACK)
+        submit(2, grant)
+        self.now += GRANT_MS
+        submit(2, Grant(code_hash=CODE, app=1, scopes="read", redirect_uri=BACK))
+        submit(SERVER, Token(token_hash=TOKEN, app=1, account=2, scopes="read"))
+        submit(1, OpenSession(session_hash=OPEN))
+        submit(2, Profile(display_name="Bob"))
+        submit(3, Block(account=1))
+        submit(1, Block(account=4))
+        submit(2, Follow(account=1, notify=True))
+        self.mute = submit(1, Mute(account=2, until=self.now + 60_000)).number
+        self.public = submit(1, Post(text="public")).id
+        self.unlisted = submit(1, Post(text="unlisted", visibility="unlisted")).id
+        self.followers = submit(1, Post(text="followers", visibility="followers")).id
+        bob = (Mention(0, 4, "bob"),)
+        self.direct = submit(1, Post(text="@bob", visibility="direct", mentions=bob)).id
+        self.deleted = submit(1, Post(text="deleted")).id
+        submit(1, Delete(post=self.deleted))
+        self.boost = submit(2, Boost(post=self.public)).id
+        submit(2, Favourite(post=self.public))
+        submit(2, Follow(account=5))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with scratch() as folder:
+        world = World(folder)
+        yield world
+        world.close()
+
+
+def register(**fields: object) -> Register:
+    return Register(**{"name": "new", **fields})  # type: ignore[arg-type]
+
+
+def app(**fields: object) -> App:
+    known = {"client_id": "new", "secret_hash": CODE, "name": "App", "redirect_uris": (BACK,)}
+    return App(**{"scopes": "read", **known, **fields})  # type: ignore[arg-type]
+
+
+def links(count: int) -> Post:
+    text = " ".join(["http://a"] * count)
+    return Post(text=text, links=tuple(Link(9 * n, 9 * n + 8, "http://a") for n in range(count)))
+
+
+def tags(count: int, name: str = "x") -> Post:
+    return Post(text="#x" * count, tags=tuple(Tag(2 * n, 2 * n + 2, name) for n in range(count)))
+
+
+def mentions(count: int) -> Post:
+    marks = tuple(Mention(2 * n, 2 * n + 2, "x") for n in range(count))
+    return Post(text="@x" * count, mentions=marks)
+
+
+def token(**fields: object) -> Token:
+    known = {"token_hash": bytes(32), "app": 1, "account": 2, "scopes": "read"}
+    return Token(**{**known, **fields})  # type: ignore[arg-type]
+
+
+Case = tuple[int, AnyMessage, str]
+
+ACCOUNTS: list[Case] = [
+    (1, register(), "forbidden"),
+    (SERVER, register(), ""),
+    (SERVER, register(name="x" * NAME_CHARACTERS), ""),
+    (SERVER, register(name="x" * (NAME_CHARACTERS + 1)), "name_malformed"),
+    (SERVER, register(name=""), "name_malformed"),
+    (SERVER, register(name="a b"), "name_malformed"),
+    (SERVER, register(name="änn"), "name_malformed"),
+    (SERVER, register(name="new\n"), "name_malformed"),
+    (SERVER, register(name="１２"), "name_malformed"),
+    (SERVER, register(name="Admin"), "name_reserved"),
+    (SERVER, register(name="ANN"), "name_taken"),
+    (SERVER, register(name="b0b"), "name_look_alike"),
+    (SERVER, register(name="a_nn"), "name_look_alike"),
+    (SERVER, register(name="fay", email="no address"), "email_malformed"),
+    (SERVER, register(name="fay", email="a@b"), "email_malformed"),
+    (SERVER, register(name="fay", email="a" * EMAIL_CHARACTERS + "@b.cd"), "email_malformed"),
+    (SERVER, register(email="a@example.org"), ""),
+    (SERVER, register(display_name="x" * DISPLAY_NAME_CHARACTERS), ""),
+    (SERVER, register(display_name="x" * (DISPLAY_NAME_CHARACTERS + 1)), "text_long"),
+    (SERVER, register(display_name="a\nb"), "text_character"),
+    (SERVER, register(language="english"), "language_unknown"),
+    (SERVER, register(language="pt-BR"), ""),
+    (NOBODY, Profile(), "not_found"),
+    (1, Profile(note="x" * NOTE_CHARACTERS), ""),
+    (1, Profile(note="x" * (NOTE_CHARACTERS + 1)), "text_long"),
+    (1, Profile(note="a\u202eb"), "text_character"),
+    (1, Profile(display_name="\0"), "text_character"),
+    (1, Profile(fields=(Field("n", "v"),) * PROFILE_FIELDS), ""),
+    (1, Profile(fields=(Field("n", "v"),) * (PROFILE_FIELDS + 1)), "fields_many"),
+    (1, Profile(fields=(Field("n" * (PROFILE_FIELD_CHARACTERS + 1), "v"),)), "text_long"),
+    (1, Profile(fields=(Field("n", "v" * (PROFILE_FIELD_CHARACTERS + 1)),)), "text_long"),
+    (1, Profile(fields=(Field("n", "v\tw"),)), "text_character"),
+    (1, Profile(language="x"), "language_unknown"),
+    (1, Profile(note="@bob", note_mentions=(Mention(0, 4, "ann"),)), "parameter_malformed"),
+    (1, Profile(note="@x", note_mentions=(Mention(0, 2, "x"),) * 51), "mentions_many"),
+    (1, Profile(note="#x", note_tags=(Tag(0, 2, "x"),) * 51), "tags_many"),
+    (1, Profile(note="l", note_links=(Link(0, 1, WEB),) * 51), "links_many"),
+    (1, Password(account=NOBODY, password_hash="h"), "not_found"),
+    (1, Password(account=2, password_hash="h"), "not_yours"),
+    (1, Password(account=1, password_hash="h"), ""),
+    (SERVER, Password(account=2, password_hash="h"), ""),
+    (2, SetRole(account=2, role="administrator"), "forbidden"),
+    (NOBODY, SetRole(account=2, role="member"), "forbidden"),
+    (1, SetRole(account=NOBODY, role="member"), "not_found"),
+    (1, SetRole(account=2, role="moderator"), ""),
+    (SERVER, SetRole(account=2, role="administrator"), ""),
+]
+
+ACCESS: list[Case] = [
+    (1, app(), "forbidden"),
+    (SERVER, app(), ""),
+    (SERVER, app(name=" "), "parameter_missing"),
+    (SERVER, app(name="x" * APP_NAME_CHARACTERS), ""),
+    (SERVER, app(name="x" * (APP_NAME_CHARACTERS + 1)), "text_long"),
+    (SERVER, app(website="javascript:alert(1)"), "url_malformed"),
+    (SERVER, app(redirect_uris=()), "parameter_missing"),
+    (SERVER, app(redirect_uris=(BACK,) * REDIRECT_URIS), ""),
+    (SERVER, app(redirect_uris=(BACK,) * (REDIRECT_URIS + 1)), "redirect_uris_many"),
+    (SERVER, app(redirect_uris=("javascript:alert(1)",)), "redirect_uri_malformed"),
+    (SERVER, app(redirect_uris=(f"{BACK}#fragment",)), "redirect_uri_malformed"),
+    (SERVER, app(redirect_uris=(f"{BACK}\n{BACK}",)), "redirect_uri_malformed"),
+    (SERVER, app(redirect_uris=(BACK + "x" * URL_CHARACTERS,)), "redirect_uri_malformed"),
+    (SERVER, app(redirect_uris=("urn:ietf:wg:oauth:2.0:oob", "my-app://back")), ""),
+    (SERVER, app(client_id="client"), "already_done"),
+    (NOBODY, Grant(code_hash=b"", app=1, scopes="", redirect_uri=BACK), "not_found"),
+    (1, Grant(code_hash=b"", app=2, scopes="", redirect_uri=BACK), "app_unknown"),
+    (1, Grant(code_hash=b"", app=1, scopes="", redirect_uri=BACK + "x"), "redirect_uri_malformed"),
+    (1, Grant(code_hash=CODE, app=1, scopes="", redirect_uri=BACK), "already_done"),
+    (1, Grant(code_hash=b"", app=TOO_BIG, scopes="", redirect_uri=BACK), "not_found"),
+    (1, token(), "forbidden"),
+    (SERVER, token(), ""),
+    (SERVER, token(account=0), ""),
+    (SERVER, token(app=2), "app_unknown"),
+    (SERVER, token(app=0), "app_unknown"),
+    (SERVER, token(account=NOBODY), "not_found"),
+    (SERVER, token(code_hash=CODE), ""),
+    (SERVER, token(code_hash=bytes(32)), "grant_unknown"),
+    (SERVER, token(code_hash=OLD_CODE), "grant_unknown"),
+    (SERVER, token(code_hash=CODE, account=1), "grant_unknown"),
+    (SERVER, token(code_hash=CODE, scopes="read write"), "grant_unknown"),
+    (SERVER, token(token_hash=TOKEN), "already_done"),
+    (2, RevokeToken(token_hash=TOKEN), ""),
+    (SERVER, RevokeToken(token_hash=TOKEN), ""),
+    (1, RevokeToken(token_hash=TOKEN), "not_found"),
+    (2, RevokeToken(token_hash=CLOSED), "not_found"),
+    (NOBODY, OpenSession(session_hash=CLOSED), "not_found"),
+    (1, OpenSession(session_hash=OPEN), "already_done"),
+    (1, OpenSession(session_hash=CLOSED, agent="x" * AGENT_CHARACTERS), ""),
+    (1, OpenSession(session_hash=CLOSED, agent="x" * (AGENT_CHARACTERS + 1)), "text_long"),
+    (1, OpenSession(session_hash=CLOSED, agent="\x1b[0m"), "text_character"),
+    (1, CloseSession(session_hash=OPEN), ""),
+    (2, CloseSession(session_hash=OPEN), "not_found"),
+    (1, CloseSession(session_hash=CLOSED), "not_found"),
+]
+
+GRAPH: list[Case] = [
+    *[(NOBODY, kind(account=1), "not_found") for kind in (Follow, Block, Mute)],
+    *[
+        (1, kind(account=account), "not_found")
+        for kind in (Follow, Unfollow, Block, Unblock, Mute, Unmute)
+        for account in (NOBODY, 0, -1, TOO_BIG)
+    ],
+    (1, Follow(account=1), "self_follow"),
+    (1, Block(account=1), "self_block"),
+    (1, Mute(account=1), "self_mute"),
+    (1, Follow(account=4), "blocked_by_you"),
+    (1, Follow(account=3), "blocks_you"),
+    (1, Follow(account=2), ""),
+    (2, Follow(account=1, notify=True), "already_done"),
+    (2, Follow(account=1), ""),
+    (2, Follow(account=1, boosts=False, notify=True), ""),
+    (1, Unfollow(account=2), "already_done"),
+    (2, Unfollow(account=1), ""),
+    (1, Block(account=4), "already_done"),
+    (4, Block(account=1), ""),
+    (4, Unblock(account=1), "already_done"),
+    (1, Unblock(account=4), ""),
+    (1, Mute(account=2), ""),
+    (2, Unmute(account=1), "already_done"),
+    (1, Unmute(account=2), ""),
+    (2, Mute(account=1, until=1), "parameter_malformed"),
+    (2, Mute(account=1, until=-1), "parameter_malformed"),
+    (2, Mute(account=1, until=TOO_BIG), "parameter_malformed"),
+]
+
+POSTS: list[Case] = [
+    (NOBODY, Post(text="x"), "not_found"),
+    (SERVER, Post(text="x"), "not_found"),
+    (1, Post(text=""), "text_empty"),
+    (1, Post(text=" \n\t\u3000"), "text_empty"),
+    (1, Post(text="x" * POST_CHARACTERS), ""),
+    (1, Post(text="x" * (POST_CHARACTERS + 1)), "text_long"),
+    (1, Post(text="x" * (POST_CHARACTERS - 9), warning="123456789"), ""),
+    (1, Post(text="x" * (POST_CHARACTERS - 9), warning="1234567890"), "text_long"),
+    (1, Post(text="x", warning="x" * WARNING_CHARACTERS), ""),
+    (1, Post(text="x", warning="x" * (WARNING_CHARACTERS + 1)), "text_long"),
+    (1, Post(text="x", warning="a\nb"), "text_character"),
+    (1, Post(text="a\0b"), "text_character"),
+    (1, Post(text="a\u2066b"), "text_character"),
+    (1, Post(text="a\uffffb"), "text_character"),
+    (1, Post(text="a\ud800b"), "text_character"),
+    (1, Post(text="a\r\nb"), "text_character"),
+    (1, Post(text="a\n\tb \u200f\u200d🏳️‍🌈"), ""),
+    (1, Post(text="x", language="Deutsch"), "language_unknown"),
+    (1, Post(text="x", language="zh-Hant-TW"), ""),
+    (1, mentions(MENTIONS_PER_POST), ""),
+    (1, mentions(MENTIONS_PER_POST + 1), "mentions_many"),
+    (1, tags(TAGS_PER_POST), ""),
+    (1, tags(TAGS_PER_POST + 1), "tags_many"),
+    # 20 addresses count 23 each; more of them make a text that is too long
+    (1, links(20), ""),
+    (1, Post(text="x" * 51, links=tuple(Link(n, n + 1, WEB) for n in range(LINKS_PER_POST + 1))),
+     "text_long"),
+    (1, Post(text="x" * 60 + "y" * 440,
+             links=tuple(Link(0, 60, WEB) for n in range(LINKS_PER_POST + 1))), "links_many"),
+    (1, tags(1, "x" * TAG_CHARACTERS), ""),
+    (1, tags(1, "x" * (TAG_CHARACTERS + 1)), "text_long"),
+    (1, tags(1, "x\0"), "text_character"),
+    (1, Post(text="@bob", mentions=(Mention(0, 4, "ann"),)), "parameter_malformed"),
+    (1, Post(text="@bob@example.org", mentions=(Mention(0, 16, "Bob"),)), ""),
+    (1, Post(text="@bob", mentions=(Mention(0, 5, "bob"),)), "parameter_malformed"),
+    (1, Post(text="@bob", mentions=(Mention(-4, 4, "bob"),)), "parameter_malformed"),
+    (1, Post(text="@bob", mentions=(Mention(0, 0, "bob"),)), "parameter_malformed"),
+    (1, Post(text="@bob", mentions=(Mention(0, 4, "bob"),), tags=(Tag(3, 4, "b"),)),
+     "parameter_malformed"),
+    (1, Post(text="x", links=(Link(0, 1, "ftp://example.org"),)), "url_malformed"),
+    (1, Post(text="x", links=(Link(0, 1, "http://" + "x" * URL_CHARACTERS),)), "url_malformed"),
+    (1, Post(text="x", app=2), "app_unknown"),
+    (1, Post(text="x", app=TOO_BIG), "app_unknown"),
+    (1, Post(text="x", app=1), ""),
+]  # fmt: skip
+
+
+def of_posts(world: World) -> list[Case]:
+    public, unlisted, followers, direct = (
+        world.public, world.unlisted, world.followers, world.direct,
+    )  # fmt: skip
+    hidden = [NOTHING, 0, -1, TOO_BIG, world.deleted, world.boost]
+    return [
+        *[(2, Post(text="x", reply_to=id_), "not_found") for id_ in hidden if id_],
+        *[(2, kind(post=id_), "not_found") for kind in (Boost, Favourite) for id_ in hidden],
+        *[(2, Delete(post=id_), "not_yours") for id_ in (NOTHING, public, world.deleted)],
+        (1, Delete(post=world.deleted), "not_yours"),
+        (1, Delete(post=TOO_BIG), "not_found"),
+        # the followers' are for bob, the direct one mentions him, and ann blocks dee
+        *[
+            (reader, Post(text="x", reply_to=id_), "" if may else "not_found")
+            for reader, id_, may in (
+                (1, direct, True), (2, direct, True), (2, followers, True), (5, public, True),
+                (5, unlisted, True), (5, followers, False), (5, direct, False), (4, public, False),
+            )
+        ],
+        (5, Favourite(post=followers), "not_found"),
+        (4, Favourite(post=public), "not_found"),
+        (5, Boost(post=followers), "not_found"),
+        (2, Boost(post=followers), "boost_not_allowed"),
+        (2, Boost(post=direct), "boost_not_allowed"),
+        (1, Boost(post=direct), "boost_not_allowed"),
+        (1, Boost(post=followers), ""),
+        (1, Boost(post=public, visibility="direct"), "visibility_unknown"),
+        (2, Boost(post=public), "already_done"),
+        (1, Unboost(post=public), "already_done"),
+        (2, Unboost(post=NOTHING), "already_done"),
+        (2, Unboost(post=0), "already_done"),
+        (2, Unboost(post=public), ""),
+        (2, Favourite(post=public), "already_done"),
+        (1, Unfavourite(post=public), "already_done"),
+        (2, Unfavourite(post=public), ""),
+        (2, Delete(post=world.boost), ""),
+        (1, Delete(post=world.boost), "not_yours"),
+    ]  # fmt: skip
+
+
+def of_queues(world: World) -> list[Case]:
+    (mention,) = world.state.execute("select min(number) from notifications where account = 1")
+    return [
+        (NOBODY, Read(queue="home", position=1), "not_found"),
+        (1, Read(queue="lists", position=1), "queue_unknown"),
+        (1, Read(queue="home", position=-1), "position_negative"),
+        (1, Read(queue="home", position=TOO_BIG), "position_negative"),
+        (1, Read(queue="notifications", position=0), ""),
+        (1, Dismiss(number=NOTHING), "not_found"),
+        (2, Dismiss(number=mention[0]), "not_found"),
+        (1, Dismiss(number=mention[0]), ""),
+        (1, Dismiss(), ""),
+        (1, Due(number=world.mute), "forbidden"),
+        (SERVER, Due(number=NOTHING), "due_gone"),
+        (SERVER, Due(number=TOO_BIG), "not_found"),
+        (SERVER, Due(number=world.mute), "not_yet_due"),
+    ]
+
+
+FIXED = [*ACCOUNTS, *ACCESS, *GRAPH, *POSTS]
+
+
+def name_of(case: object) -> str | None:
+    return type(case).__name__ if hasattr(case, "__struct_fields__") else None
+
+
+@pytest.mark.parametrize(("actor", "message", "code"), FIXED, ids=name_of)
+def test_refusal(world: World, actor: int, message: AnyMessage, code: str) -> None:
+    assert world.refusal(actor, message) == code
+
+
+def test_refusals_of_posts(world: World) -> None:
+    for actor, message, code in of_posts(world):
+        assert world.refusal(actor, message) == code, (actor, message)
+
+
+def test_refusals_of_queues(world: World) -> None:
+    for actor, message, code in of_queues(world):
+        assert world.refusal(actor, message) == code, (actor, message)
+
+
+def test_an_email_is_one_accounts(tmp_path: Path) -> None:
+    engine = PlainEngine(tmp_path)
+    engine.submit(SERVER, Register(name="ann", email="ann@example.org"))
+    assert engine.refusal(SERVER, Register(name="bob", email="ann@example.org")) == "email_taken"
+    assert engine.refusal(SERVER, Register(name="bob")) == ""
+    engine.submit(SERVER, Register(name="bob"))
+    assert engine.refusal(SERVER, Register(name="cyd")) == ""  # none is no address
+
+
+def test_registrations_end_where_the_arena_does(world: World) -> None:
+    accounts = world.state.accounts
+    try:
+        world.state.accounts = covey.limits.ACCOUNTS_MAX - 2
+        assert world.refusal(SERVER, register()) == ""
+        world.state.accounts += 1
+        assert world.refusal(SERVER, register()) == "registrations_closed"
+    finally:
+        world.state.accounts = accounts
+
+
+def test_a_mute_ends_within_ten_years(world: World) -> None:
+    now = world.now
+    assert world.refusal(1, Mute(account=2, until=now)) == "parameter_malformed"
+    assert world.refusal(1, Mute(account=2, until=now + 1)) == ""
+    assert world.refusal(1, Mute(account=2, until=now + MUTE_MS_MAX)) == ""
+    assert world.refusal(1, Mute(account=2, until=now + MUTE_MS_MAX + 1)) == "parameter_malformed"
+
+
+def test_every_refusal_that_check_can_raise_is_raised_here(world: World) -> None:
+    """A new one needs a case above."""
+    source = "".join(
+        path.read_text("utf-8") for path in sorted(Path(covey.state.__path__[0]).glob("*.py"))
+    )
+    raised = set(re.findall(r'Refused\(\s*"(\w+)"', source))
+    assert raised <= set(REFUSALS)
+    cases = [*FIXED, *of_posts(world), *of_queues(world)]
+    tested = {code for _, _, code in cases} | {"email_taken", "registrations_closed"}
+    assert raised <= tested
+
+
+@pytest.mark.parametrize("code", list(REFUSALS))
+def test_every_refusal_has_a_status_and_a_sentence(code: str) -> None:
+    refused = Refused(code)
+    assert refused.status in (200, *range(400, 600))
+    assert refused.sentence
+    assert str(refused).startswith(f"{code}: ")
+
+
+def test_an_unknown_code_is_no_refusal() -> None:
+    with pytest.raises(KeyError):
+        Refused("because").status  # noqa: B018
