@@ -48,7 +48,7 @@ def _counted(state: State, number: int, follower: int, followed: int, by: int) -
 
 def request_of(state: State, follower: int, followed: int) -> tuple[int, int, str, int] | None:
     """(boosts, notify, languages, number) of a standing wish to follow."""
-    return state.row(  # type: ignore[return-value]
+    return state.row(
         f"select {_OPTIONS}, number from follow_requests where follower = ? and followed = ?",
         (follower, followed),
     )
