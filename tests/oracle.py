@@ -1662,7 +1662,8 @@ class Oracle:
 
     def missed(self, account: int, since: int) -> list[Event]:
         """What a resumed stream of home and notifications is sent: all that came after a message,
-        by the relations of now, the notifications last. Boosts are not folded, hidden notifications not told apart."""
+        by the relations of now, the notifications last. Boosts are not folded, hidden
+        notifications not told apart."""
         found = []
         for event in self.events:
             if event.number <= since:

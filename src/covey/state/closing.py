@@ -1,6 +1,7 @@
-"""Closing an account: nobody sees it from that moment on, and what it held goes by and by: as the
-account itself would end it, one thing after the other, so many in each `due` as keep to
-ROWS_PER_MESSAGE. Its name stays taken, its posts leave tombstones. Whom it blocked stays blocked."""
+"""Closing an account: nobody sees it from that moment on, and what it held goes by and by: as if
+the account ended it, one thing after the other, so many in each `due` as keep to ROWS_PER_MESSAGE.
+Its name stays taken, its posts leave tombstones. Whom it blocked stays blocked.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ def _row(table: str, column: str) -> tuple[str, End]:
             f"delete from {table} where account = ? and {column} = ?", (entry.actor, found)
         )
 
-    return f"select {column} from {table} where account = :account", end
+    return f"select {column} from {table} where account = :a", end
 
 
 def _bury(state: State, entry: Entry, outcome: Outcome, found: Any) -> None:
@@ -74,29 +75,29 @@ def _bury(state: State, entry: Entry, outcome: Outcome, found: Any) -> None:
 
 
 PARTS: Final[tuple[tuple[str, End], ...]] = (
-    ("select session_hash from sessions where account = :account",
+    ("select session_hash from sessions where account = :a",
      _by(lambda hash_: CloseSession(session_hash=hash_))),
-    ("select token_hash from tokens where account = :account",
+    ("select token_hash from tokens where account = :a",
      _by(lambda hash_: RevokeToken(token_hash=hash_))),
-    ("select followed from follows where follower = :account", _by(lambda a: Unfollow(account=a))),
-    ("select followed from follow_requests where follower = :account",
+    ("select followed from follows where follower = :a", _by(lambda a: Unfollow(account=a))),
+    ("select followed from follow_requests where follower = :a",
      _by(lambda a: Unfollow(account=a))),
-    ("select follower from follows where followed = :account", _by(lambda a: RemoveFollower(account=a))),
-    ("select follower from follow_requests where followed = :account",
+    ("select follower from follows where followed = :a", _by(lambda a: RemoveFollower(account=a))),
+    ("select follower from follow_requests where followed = :a",
      _by(lambda a: RejectFollow(account=a))),
-    ('select "group" from memberships where account = :account', _by(lambda g: LeaveGroup(group=g))),
-    ("select number from drafts where account = :account", _by(lambda n: CancelDraft(number=n))),
-    ("select id from posts where account = :account and deleted = 0 and id > :after order by id", _bury),
-    ("select post from favourites where account = :account", _by(lambda post: Unfavourite(post=post))),
-    ("select post from bookmarks where account = :account", _by(lambda post: Unbookmark(post=post))),
-    ("select number from lists where account = :account", _by(lambda n: DeleteList(list=n))),
-    ("select tag from tag_follows where account = :account", _by(lambda name: UnfollowTag(name=name))),
-    ("select tag from tag_features where account = :account", _by(lambda name: UnfeatureTag(name=name))),
-    ("select target from mutes where account = :account", _by(lambda a: Unmute(account=a))),
-    ("select domain from domain_blocks where account = :account",
+    ('select "group" from memberships where account = :a', _by(lambda g: LeaveGroup(group=g))),
+    ("select number from drafts where account = :a", _by(lambda n: CancelDraft(number=n))),
+    ("select id from posts where account = :a and deleted = 0 and id > :after order by id", _bury),
+    ("select post from favourites where account = :a", _by(lambda post: Unfavourite(post=post))),
+    ("select post from bookmarks where account = :a", _by(lambda post: Unbookmark(post=post))),
+    ("select number from lists where account = :a", _by(lambda n: DeleteList(list=n))),
+    ("select tag from tag_follows where account = :a", _by(lambda name: UnfollowTag(name=name))),
+    ("select tag from tag_features where account = :a", _by(lambda name: UnfeatureTag(name=name))),
+    ("select target from mutes where account = :a", _by(lambda a: Unmute(account=a))),
+    ("select domain from domain_blocks where account = :a",
      _by(lambda domain: UnblockDomain(domain=domain))),
-    ("select target from notes where account = :account", _by(lambda a: Note(account=a, text=""))),
-    ("select number from filters where account = :account", _by(lambda n: DeleteFilter(filter=n))),
+    ("select target from notes where account = :a", _by(lambda a: Note(account=a, text=""))),
+    ("select number from filters where account = :a", _by(lambda n: DeleteFilter(filter=n))),
     _row("pins", "number"),
     _row("muted_threads", "thread"),
     _row("notification_requests", "sender"),
@@ -140,7 +141,7 @@ def due_close_account(
     for find, end in PARTS:
         # rows that are found are gone before they are looked for again
         sql = f"{find} limit {_LOOKED_UP}"
-        while found := state.execute(sql, {"account": account, "after": subject}).fetchall():
+        while found := state.execute(sql, {"a": account, "after": subject}).fetchall():
             for (thing,) in found:
                 if state.connection.total_changes() > enough:
                     schedule(state, entry, entry.stamp, "close_account", account, subject)

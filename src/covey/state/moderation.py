@@ -102,8 +102,8 @@ def end_access(state: State, entry: Entry, outcome: Outcome, account: int) -> No
 
 
 def cut_access(state: State, entry: Entry, outcome: Outcome, account: int) -> bool:
-    """Sessions and tokens end, and the codes for new ones. → whether that was all. Until the rest is
-    gone it is good for nothing but reading: whoever is suspended or closed can't act."""
+    """Sessions and tokens end, and the codes for new ones. → whether that was all. Until the rest
+    is gone it is good for nothing but reading: whoever is suspended or closed can't act."""
     outcome.access = entry.number
     left = ROWS_PER_MESSAGE // 2
     for table, key in (

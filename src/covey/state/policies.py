@@ -1,5 +1,5 @@
-"""Notification policies: what becomes of notifications of strangers. They are taken, or filtered (they
-wait in a request of their sender until it is accepted or dismissed), or dropped.
+"""Notification policies: what becomes of notifications of strangers. They are taken, or filtered
+(they wait in a request of their sender until it is accepted or dismissed), or dropped.
 
 | policy | holds for senders |
 |---|---|
