@@ -1,9 +1,13 @@
 """Importing this makes every kind of message known to `rules`."""
 
+from covey.messages import KINDS
 from covey.state import (
     access,
     accounts,
+    bookmarks,
     closing,
+    drafts,
+    edits,
     filters,
     follows,
     groups,
@@ -12,11 +16,13 @@ from covey.state import (
     notifications,
     place,
     policies,
+    polls,
     posts,
     private,
     reading,
     relations,
     tags,
+    threads,
     time,
 )
 from covey.state.rules import APPLIES, CHECKS, answered, apply, check
@@ -26,8 +32,11 @@ __all__ = [
     "accounts",
     "answered",
     "apply",
+    "bookmarks",
     "check",
     "closing",
+    "drafts",
+    "edits",
     "filters",
     "follows",
     "groups",
@@ -36,13 +45,15 @@ __all__ = [
     "notifications",
     "place",
     "policies",
+    "polls",
     "posts",
     "private",
     "reading",
     "relations",
     "tags",
+    "threads",
     "time",
 ]
 
-if set(CHECKS) != set(APPLIES):
+if not set(CHECKS) == set(APPLIES) == set(KINDS.values()):
     raise ImportError("a kind of message has no check or no apply")
