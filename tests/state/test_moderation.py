@@ -9,6 +9,7 @@ from tests.state.plain_engine import PlainEngine
 
 from covey.messages import (
     SERVER,
+    App,
     ApproveAccount,
     Due,
     Favourite,
@@ -70,7 +71,9 @@ def test_a_suspended_account_can_do_nothing(engine: PlainEngine) -> None:
         Post(text="after"), Follow(account=5), OpenSession(session_hash=HASH), Favourite(post=post)
     ):  # fmt: skip
         assert engine.refusal(4, message) == "account_suspended"
-    token = Token(token_hash=HASH, app=0, account=4, scopes="read")
+    engine.submit(SERVER, App(client_id="c", secret_hash=HASH, name="App", scopes="read",
+                              redirect_uris=("https://app.example/",)))  # fmt: skip
+    token = Token(token_hash=HASH, app=1, account=4, scopes="read")
     assert engine.refusal(SERVER, token) == "account_suspended"
     assert engine.refusal(5, Follow(account=4)) == "not_found"
     assert engine.refusal(5, Favourite(post=post)) == "not_found"
