@@ -12,10 +12,10 @@ and are in no log; a million `register` and `follow` messages would take minutes
 in what is measured. The graph is loaded from the tables, as at each start.
 
 Homes that one post fills lie side by side in the arena and are quick to fill again; on a busy
-server they don't. So before each timed post in this process every home gets three deliveries straight
-into the arena, one at a time in random order, so that its newest chunk lies anywhere. Through the
-socket that can't be done: there 30 other accounts, each followed by a thirtieth of the million drawn
-at random, post in between, and homes lie better than they would.
+server they don't. So before each timed post in this process every home gets three deliveries
+straight into the arena, one at a time in random order, so that its newest chunk lies anywhere.
+Through the socket that can't be done: there 30 other accounts, each followed by a thirtieth of the
+million drawn at random, post in between, and homes lie better than they would.
 
 Afterwards every home is read, and has to hold the posts.
 """
