@@ -179,7 +179,6 @@ def test_a_prolific_author_among_silent_ones() -> None:
 def test_tags_and_groups_bring_posts_of_strangers() -> None:
     with world(accounts=4, chunks=64) as w:
         group = w.post(2, CreateGroup(name="owls"))
-        w.submit(3, JoinGroup(group=group))
         birds, trees = (Tag(0, 6, "birds"),), (Tag(7, 13, "trees"),)
         owls = (Mention(0, 5, "owls"),)
         w.submit(1, FollowTag(name="birds"))
@@ -197,6 +196,8 @@ def test_tags_and_groups_bring_posts_of_strangers() -> None:
         both = w.post(4, Post(text="#birds #trees", tags=birds + trees))
         inside = w.post(2, Post(text="@owls inside", visibility="group", mentions=owls))
         outside = w.post(4, Post(text="@owls from outside", mentions=owls))
+        assert seen(3) == []
+        w.submit(3, JoinGroup(group=group))
         assert (seen(1), seen(3)) == ([both], [inside])
         later = w.post(4, Post(text="#birds", tags=birds))
         w.submit(4, Edit(post=later, text="no tag any more"))
@@ -209,6 +210,8 @@ def test_tags_and_groups_bring_posts_of_strangers() -> None:
         assert seen(1) == [inside]
         w.submit(1, Follow(account=4))
         assert seen(1) == [later, outside, inside, both]
+        more = w.post(2, Post(text="@owls more", visibility="group", mentions=owls))
+        assert seen(1) == [more, later, outside, inside, both]
         w.submit(1, LeaveGroup(group=group))
         assert seen(1) == [later, outside, both]
 
