@@ -14,6 +14,7 @@ import argparse
 import importlib.util
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,7 @@ def main() -> None:
     report(f"Kernel alone, one core, mean fan-out {fan_out:.1f}", figures, options)
 
 
+@cache
 def kernels_here() -> dict[str, kernels.Deliver]:
     """By name; the compiled one where numba is installed."""
     found: dict[str, kernels.Deliver] = {"numpy": kernels.deliver}

@@ -161,6 +161,13 @@ EVERYTHING = {
     "unmute_thread": 1, "bookmark": 2, "unbookmark": 1, "pin": 3, "unpin": 1, "due": 4,
 }  # fmt: skip
 
+REASONS = {
+    "post": 14, "delete": 2, "edit": 2, "boost": 2, "follow": 4, "unfollow": 1, "follow_tag": 5,
+    "unfollow_tag": 1, "create_group": 2, "join_group": 6, "leave_group": 1, "remove_from_group": 2,
+    "create_list": 2, "add_to_list": 4, "remove_from_list": 1, "change_list": 2, "mute": 1,
+}  # fmt: skip
+"""What brings posts of strangers into homes, and keeps those of the followed out of them."""
+
 RELATIONS = {
     "follow": 8, "unfollow": 3, "block": 2, "unblock": 2, "mute": 4, "unmute": 2, "due": 1,
     "wait": 1, "follow_tag": 2, "unfollow_tag": 1, "create_list": 1, "change_list": 1,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.edge.test_home import batches
 from tests.edge.test_queues import agree, ids
 from tests.edge.world import World, world
-from tests.histories import READING, TAGS, Step, histories
+from tests.histories import READING, REASONS, TAGS, Step, histories
 
 from covey.edge import by_name
 from covey.edge.cursor import Cursor
@@ -18,18 +18,23 @@ from covey.errors import Refused
 from covey.messages import (
     AddToList,
     Boost,
+    ChangeGroup,
     ChangeList,
+    CreateGroup,
     CreateList,
     Follow,
+    JoinGroup,
     Limit,
     Mention,
     Post,
+    RemoveFromGroup,
     RepliesPolicy,
     Tag,
 )
 from covey.state.queries import Snapshot
 
 SHARED = {**READING, "create_list": 4, "add_to_list": 12, "follow": 14, "read": 6}
+lives = histories(SHARED) | histories({**REASONS, "read": 4}, mean=50)
 
 
 def names(w: World) -> list[str]:
@@ -45,7 +50,7 @@ def names(w: World) -> list[str]:
 
 
 @settings(max_examples=40)
-@given(histories(SHARED), batches, st.integers(1, 7), st.data())
+@given(lives, batches, st.integers(1, 7), st.data())
 def test_every_queue_that_has_a_name(
     history: list[Step], batch: int, limit: int, data: st.DataObject
 ) -> None:
@@ -130,6 +135,37 @@ def test_an_exclusive_list_keeps_its_members_from_home() -> None:
         assert seen() == ([], [later, post])
         w.submit(1, ChangeList(list=number, title="noisy", exclusive=False))
         assert seen() == ([later, post], [later, post])
+
+
+# --- groups -----------------------------------------------------------------------------------
+
+
+def test_a_groups_queue_is_its_members() -> None:
+    with world(accounts=4, chunks=64) as w:
+        group = w.post(2, CreateGroup(name="owls", join="request"))
+        owls = (Mention(0, 5, "owls"),)
+        posts = [
+            w.post(2, Post(text="@owls one", visibility="group", mentions=owls)),
+            w.post(2, Post(text="@owls two", mentions=owls)),
+        ]
+        w.post(2, Post(text="@owls three", visibility="direct", mentions=owls))
+        w.post(3, Post(text="@owls of no member", mentions=owls))
+        w.submit(3, JoinGroup(group=group))  # has asked, is not in
+
+        def seen(account: int) -> list[int]:
+            with w.snapshot() as snapshot:
+                reader = snapshot.relations(account)
+                found = by_name.posts(snapshot, w.arena, reader, f"group/{group}", Cursor())
+                return ids(found)
+
+        assert seen(2) == posts[::-1]
+        for account in (0, 3, 4):
+            with pytest.raises(Refused, match="not_found"):
+                seen(account)
+        w.submit(2, RemoveFromGroup(group=group, post=posts[1]))
+        assert seen(2) == posts[:1]
+        w.submit(2, ChangeGroup(group=group, join="open"))
+        assert seen(0) == seen(4) == posts[:1]
 
 
 # --- other queues -----------------------------------------------------------------------------

@@ -26,8 +26,8 @@ def agrees(
     find: Callable[[int], list[tuple[int, int]]],
     shown: list[int] | None,
 ) -> None:
-    """`shown`: ids of the whole queue. Of quotes whose original is hidden a stream tells, too; doors
-    look at each row."""
+    """`shown`: ids of the whole queue. A stream tells of quotes whose original is hidden,
+    too; doors look at each row."""
     found = find(10_000)
     assert find(limit) == found[:limit]
     rows = {id_: oracle.row(id_) for _, id_ in found}

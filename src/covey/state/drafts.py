@@ -84,7 +84,8 @@ def apply_cancel_draft(state: State, entry: Entry, message: CancelDraft, outcome
 
 
 def posts_now(state: State, number: int, stamp: int) -> bool:
-    """Whether the `due` of this number posts something at `stamp`: its entry has a post's id then."""
+    """Whether the `due` of this number posts something at `stamp`: then its entry has a post's
+    id."""
     draft = draft_of(state, number)
     if draft is None:
         return False

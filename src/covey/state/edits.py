@@ -1,7 +1,7 @@
 """Edits: a post's later versions.
 
-Who gets a post, may see it and finds it in which group is decided by its first version, for ever. An
-edit changes what stands there; `versions` keeps what stood there before.
+Who gets a post, who may see it and in which groups it stands is decided by its first version, for
+ever. An edit changes what it says; `versions` keeps what it said before.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _retag(state: State, id_: int, before: dict[str, None], after: dict[str, Non
     for tag in after:
         if tag not in before:
             state.execute(
-                "insert into tags values (?, ?, 0, 1) on conflict (tag, post) do update set now = 1",
+                "insert into tags values (?, ?, 0, 1)"
+                " on conflict (tag, post) do update set now = 1",
                 (tag, id_),
             )
 

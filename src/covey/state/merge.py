@@ -147,7 +147,7 @@ def _in_rounds(
     wanted: int,
 ) -> Iterator[list[int]]:
     """Ids of the posts in these queues of the source (a carray of at least one), in order; one that
-    stands in several of them comes once."""
+    stands in several of them comes as often."""
     size = ROUND_POSTS
     while True:
         ids, last = _round(snapshot, source, queues, below, above, ascending, size)
@@ -218,7 +218,7 @@ def _round(
         ends = {queue: read_to for read_to, queue in found if queue in cut}
         last = min(ends.values()) if ascending else max(ends.values())
         found = [row for row in found if (row[0] <= last if ascending else row[0] >= last)]
-    return list(dict.fromkeys(post for post, _ in found)), last
+    return [post for post, _ in found], last
 
 
 def _carray(queues: list[Any]) -> Any:

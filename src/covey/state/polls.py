@@ -181,8 +181,8 @@ def schedule_end(state: State, entry: Entry, post: int) -> None:
 def end_poll(
     state: State, entry: Entry, outcome: Outcome, at: int, account: int, post: int
 ) -> None:
-    """The poll ends, and its author and voters are told; `account` is the last voter who was told by
-    the `due` before. Unless it is gone, or began anew since."""
+    """The poll ends, and its author and voters are told; `account` is the last voter who was told
+    by the `due` before. Unless it is gone, or began anew since."""
     poll = poll_of(state, post)
     author = state.count("select account from posts where id = ?", (post,))
     as_author = msgspec.structs.replace(entry, actor=author)
