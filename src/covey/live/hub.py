@@ -78,8 +78,6 @@ class Stream:
         self._more = asyncio.Event()
         self._over = False
         self._quiet = True
-        self._writer: asyncio.Task[object] | None = None
-        """What gives the events out."""
 
     def push(self, event: StreamEvent) -> None:
         self._quiet = False
@@ -94,11 +92,9 @@ class Stream:
     def end(self) -> None:
         """What is in the buffer is still given out."""
         self._over = True
-        self._quiet = False
         self._more.set()
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        self._writer = asyncio.current_task()
         while True:
             while self._events:
                 yield self._events.popleft()
@@ -108,12 +104,8 @@ class Stream:
             await self._more.wait()
 
     def tick(self) -> None:
-        """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat; what has
-        ended, and is not given out though there was time, is a client that reads no more."""
-        if self._over:
-            if self._quiet and self._writer:
-                self._writer.cancel()
-        elif self._quiet:
+        """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat."""
+        if self._quiet and not self._over:
             self.push(HEARTBEAT)
         self._quiet = True
 
