@@ -39,7 +39,7 @@ class Reader:
     def take(self) -> None:
         for event in waiting(self.stream) if self.stream else ():
             _, number, ordinal = place(event)
-            subject = event.subject if event.kind in ("post", "delete") else 0
+            subject = event.subject if event.kind in ("post", "delete", "edit") else 0
             self.got.append((number, ordinal, event.kind, subject))
             self.cursor = event.cursor
 

@@ -27,7 +27,18 @@ from covey.engine.attach import attach, is_running
 from covey.limits import ARENA_BYTES_MAX
 from covey.log import Log, LogDamaged
 from covey.log.log import entry_of
-from covey.messages import App, Boost, Due, Post, Register, next_id
+from covey.messages import (
+    Announce,
+    App,
+    Boost,
+    CreateGroup,
+    CreateList,
+    Due,
+    Post,
+    Register,
+    SetFilter,
+    next_id,
+)
 from covey.state.merge import merge
 from covey.state.queries import StateReader
 from covey.state.state import Outcome, State, state_path
@@ -125,8 +136,10 @@ def check_log(log: Log, report: Report) -> None:
             # a `due` that releases a draft has the post's id
             if isinstance(message, Post | Boost) or (isinstance(message, Due) and row[5]):
                 expected = last_id = next_id(stamp, last_id)
-            elif isinstance(message, Register):
+            elif isinstance(message, Register | CreateGroup):
                 expected = accounts = accounts + 1
+            elif isinstance(message, CreateList | SetFilter | Announce):
+                expected = number
             elif isinstance(message, App):
                 expected = apps = apps + 1
             if row[5] != expected:
