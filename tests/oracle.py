@@ -1672,7 +1672,7 @@ class Oracle:
             if event.kind == "read":
                 concerns = account in event.accounts
             elif event.kind == "notification":
-                continue  # below: of what was filtered there was no event, and it may be taken since
+                continue  # below: what was filtered had no event, and may be taken since
             else:
                 assert row is not None
                 concerns = self.is_candidate(row, account)

@@ -490,7 +490,8 @@ def shown_notifications(
     posts: dict[int, Post],
 ) -> list[NotificationRow]:
     """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, or who is
-    suspended, and not of posts that are gone or hidden. What they are about is loaded into `posts`."""
+    suspended, and not of posts that are gone or hidden. What they are about is loaded into
+    `posts`."""
     missing = {row.post for row in rows if row.post} - posts.keys()
     if missing:
         posts.update(load(missing))

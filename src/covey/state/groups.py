@@ -2,8 +2,8 @@
 it: `posts.apply_post` writes `group_posts`.
 
 A row of `memberships` says how an account stands to a group: it asked, is invited, is a member, a
-moderator or an owner. A group has at least one owner while it has members; when the last one leaves,
-it passes to the oldest of its moderators, else of its members.
+moderator or an owner. A group has at least one owner while it has members; when the last one
+leaves, it passes to the oldest of its moderators, else of its members.
 """
 
 from __future__ import annotations
