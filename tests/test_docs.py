@@ -137,7 +137,7 @@ def test_the_arenas_words() -> None:
 
 def test_files_of_a_data_folder() -> None:
     text = FORMATS.partition("## Log")[0]
-    for name in ("log.db", "state-1.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
+    for name in ("log.db", "state-2.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
         assert f"`{name}`" in text
     assert f"`{KERNEL_FOLDER}/`" in text
 
