@@ -90,7 +90,8 @@ class Outcome:
         self.notifications: list[tuple[int, int]] = []
         """(number, account)."""
         self.changes: list[tuple[int, str, int, int]] = []
-        """(number, kind, subject, account): "delete", "edit" (post, author) or "read" (0, account)"""
+        """(number, kind, subject, account): "delete", "edit" (post, author),
+        "read" (0, account)."""
         self.floors: dict[int, int] = {}
         """account → newest post id when an input of its audiences changed."""
         self.wide_floors: list[tuple[BitMap, int]] = []
