@@ -50,13 +50,14 @@ def _tell_kinds(context: click.Context, _option: click.Parameter, asked: bool) -
 )  # fmt: skip
 @json_option
 def submit(kind: str, fields: tuple[str, ...], data: Path, name: str, as_json: bool) -> None:
-    """Submit a message of any KIND and print the number and id it was given.
+    """Submit any message, as any account.
 
-    A value is JSON if it reads as that, else text. Accounts and groups may be said as @name, bytes
-    in hexadecimal. In the texts of post, edit and draft mentions, tags and links are found.
+    It prints the number and id that the message was given. A value is JSON if it reads as that,
+    else text. Accounts and groups may be said as @name, bytes in hexadecimal. In the texts of post,
+    edit and draft mentions, tags and links are found.
 
     \b
-    Examples:
+    Example:
       covey submit --data DIR --as mira post 'text=Hello @ana #birds'
       covey submit --data DIR --as mira follow account=@ana languages='["de"]'
       covey submit --data DIR --as server setting name=registrations value=approval
