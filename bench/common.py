@@ -89,11 +89,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 def report(title: str, figures: Sequence[Figure], options: argparse.Namespace) -> None:
     """The table, or the same as JSON."""
-    load = os.getloadavg()[0]
-    where = (
-        f"{date.today()}, {os.cpu_count()} cores ({_processor()}), load {load:.1f},"
-        f" Python {platform.python_version()}"
-    )
+    where = heading()
     if options.json:
         rows = [{name: getattr(f, name) for name in f.__struct_fields__} for f in figures]
         print(json.dumps({"title": title, "where": where, "figures": rows}, indent=1))
@@ -104,6 +100,15 @@ def report(title: str, figures: Sequence[Figure], options: argparse.Namespace) -
         target = f"   (wanted: {figure.target})" if figure.target else ""
         print(f"  {figure.what:{width}}  {_number(figure.value):>10} {figure.unit}{target}")
     print(flush=True)
+
+
+def heading() -> str:
+    """When and on what."""
+    load = os.getloadavg()[0]
+    return (
+        f"{date.today()}, {os.cpu_count()} cores ({_processor()}), load {load:.1f},"
+        f" Python {platform.python_version()}"
+    )
 
 
 def _number(value: float) -> str:

@@ -15,44 +15,110 @@ from tests.oracle import Oracle
 
 from covey.messages import (
     SERVER,
+    AcceptFollow,
+    AcceptMember,
+    AcceptRequest,
+    AddToList,
+    Announce,
     AnyMessage,
     App,
+    ApproveAccount,
     Block,
+    BlockDomain,
+    Bookmark,
     Boost,
+    CancelDraft,
+    ChangeDraft,
+    ChangeGroup,
+    ChangeList,
+    CloseAccount,
     CloseSession,
+    CreateGroup,
+    CreateList,
     Delete,
+    DeleteFilter,
+    DeleteList,
     Dismiss,
+    DismissRequest,
+    Draft,
     Due,
+    Edit,
+    Endorse,
     Favourite,
+    FeatureTag,
     Field,
     Follow,
+    FollowTag,
     Grant,
+    GroupKind,
+    GroupRole,
+    Invite,
+    InviteToGroup,
+    JoinGroup,
+    Keyword,
+    LeaveGroup,
+    Limit,
     Mention,
     Mute,
+    MuteThread,
+    Note,
+    NotificationPolicy,
     OpenSession,
     Password,
+    Pin,
+    Poll,
     Post,
     Profile,
     Read,
     Register,
+    RejectFollow,
+    RemoveFollower,
+    RemoveFromGroup,
+    RemoveFromList,
+    RemoveMember,
+    RepliesPolicy,
+    Restore,
     RevokeToken,
+    SetFilter,
+    SetGroupRole,
     SetRole,
+    SetRules,
+    Setting,
+    Suspend,
     Tag,
     Token,
     Unblock,
+    UnblockDomain,
+    Unbookmark,
     Unboost,
+    Unendorse,
     Unfavourite,
+    UnfeatureTag,
     Unfollow,
+    UnfollowTag,
     Unmute,
+    UnmuteThread,
+    Unpin,
     Visibility,
+    Vote,
 )
 
 START_MS = 1_767_225_600_000
 """The first history begins on 1 January 2026."""
 
 NAMES = ["ann", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"]
-VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct"]
+VISIBILITIES: list[Visibility] = ["public", "unlisted", "followers", "direct", "group", "local"]
+GROUPS = ["owls", "oaks", "elms"]
+JOINS: list[GroupKind] = ["open", "request", "invitation", "secret"]
+ROLES: list[GroupRole] = ["member", "moderator", "owner"]
+TAGS = ["birds", "trees"]
+REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
+LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
+
+
+RUNNING = (Limit, Suspend, Restore, ApproveAccount, SetRules, Announce, Setting)
+"""What few may do."""
 
 
 class Submission(NamedTuple):
@@ -73,18 +139,41 @@ class Step(NamedTuple):
 READING = {
     "post": 16, "burst": 2, "delete": 4, "boost": 6, "unboost": 2, "favourite": 2, "unfavourite": 1,
     "follow": 10, "unfollow": 4, "block": 2, "unblock": 2, "mute": 3, "unmute": 2,
-    "read": 2, "dismiss": 1, "due": 1, "wait": 3, "register": 1,
+    "read": 2, "dismiss": 1, "due": 2, "wait": 3, "register": 1,
+    "edit": 4, "draft": 2, "vote": 2, "mute_thread": 1,
+    "follow_tag": 3, "unfollow_tag": 1, "create_list": 2, "change_list": 1, "delete_list": 1,
+    "add_to_list": 3, "remove_from_list": 1,
+    "create_group": 2, "change_group": 1, "join_group": 5, "leave_group": 1, "invite_to_group": 2,
+    "accept_member": 2, "remove_member": 1, "group_role": 1, "remove_from_group": 2,
+    "profile": 2, "accept_follow": 3, "reject_follow": 1, "remove_follower": 1,
+    "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 
 EVERYTHING = {
-    **READING, "profile": 2, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
+    **READING, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
     "revoke_token": 1, "open_session": 2, "close_session": 1,
+    "feature_tag": 1, "unfeature_tag": 1,
+    "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
+    "sign_up": 3, "note": 1, "endorse": 1, "unendorse": 1, "block_domain": 1, "unblock_domain": 1,
+    "filter": 2, "delete_filter": 1,
+    "edit": 6, "draft": 4, "change_draft": 1, "cancel_draft": 2, "vote": 5, "mute_thread": 2,
+    "unmute_thread": 1, "bookmark": 2, "unbookmark": 1, "pin": 3, "unpin": 1, "due": 4,
 }  # fmt: skip
+
+REASONS = {
+    "post": 14, "delete": 2, "edit": 2, "boost": 2, "follow": 4, "unfollow": 1, "follow_tag": 5,
+    "unfollow_tag": 1, "create_group": 2, "join_group": 6, "leave_group": 1, "remove_from_group": 2,
+    "create_list": 2, "add_to_list": 4, "remove_from_list": 1, "change_list": 2, "mute": 1,
+}  # fmt: skip
+"""What brings posts of strangers into homes, and keeps those of the followed out of them."""
 
 RELATIONS = {
     "follow": 8, "unfollow": 3, "block": 2, "unblock": 2, "mute": 4, "unmute": 2, "due": 1,
-    "wait": 1,
+    "wait": 1, "follow_tag": 2, "unfollow_tag": 1, "create_list": 1, "change_list": 1,
+    "delete_list": 1, "add_to_list": 2, "remove_from_list": 1,
+    "create_group": 1, "join_group": 2, "leave_group": 1, "accept_follow": 1, "profile": 1,
+    "limit": 1, "suspend": 1, "restore": 2,
 }  # fmt: skip
 """Batches that move floors and publish nothing."""
 
@@ -132,10 +221,16 @@ class Teller:
         self.told = 0
 
     def tell(self, step: Step) -> list[Submission]:
-        """Usually one; a burst is many; a wait none (the clock moves)."""
+        """Usually one; a burst is many; a wait none (the clock moves), or what is due then."""
         if step.kind == "wait":
             # not a whole number of anything, so that nothing falls due to the millisecond
-            self.now += [7, 999, 11 * MINUTE_MS, 61 * MINUTE_MS, 25 * 60 * MINUTE_MS][step.how % 5]
+            waits = [7, 999, 11 * MINUTE_MS, 61 * MINUTE_MS, 25 * 60 * MINUTE_MS]
+            next_due = min((at for at, _, _ in self.oracle.dues.values()), default=0)
+            if step.how % 2 and next_due > self.now:
+                # then the timer comes
+                self.now = next_due + 7
+                return [self._submission(step._replace(kind="due", who=0, what=0, key=0))]
+            self.now += waits[step.how // 2 % 5]
             return []
         if step.kind == "burst":
             posts = [step._replace(kind="post", what=0, how=0, key=0)] * (20 + step.how % 30)
@@ -147,10 +242,33 @@ class Teller:
         accounts = len(self.oracle.accounts)
         # now and then somebody who is not there
         actor = accounts + 1 if step.who == 63 else 1 + step.who % max(accounts, 1)
+        while actor in self.oracle.groups:  # nobody logs in as one
+            actor -= 1
         message = self._message(step, actor)
         if isinstance(message, Register | App | Token | Due):
             actor = SERVER if step.who != 62 else actor
+        if isinstance(message, RUNNING) and step.who < 48:
+            actor = (SERVER, 1)[step.who % 2]
+        if step.how % 8:
+            actor = self._owner(message) or actor
         return Submission(actor, message, self._key(step))
+
+    def _owner(self, message: AnyMessage) -> int:
+        """Who alone may do it; 0: whoever."""
+        oracle = self.oracle
+        if isinstance(message, ChangeDraft | CancelDraft):
+            return oracle.drafts.get(message.number, (0,))[0]
+        if isinstance(message, AcceptMember | RemoveMember | SetGroupRole | ChangeGroup):
+            owners = [a for (g, a), role in oracle.roles.items() if role == "owner"
+                      if g == message.group]  # fmt: skip
+            return owners[0] if owners else 0
+        if isinstance(message, Edit | Pin | Delete):
+            row = oracle.row(message.post)
+            return row.author if row else 0
+        kept = oracle.pins if isinstance(message, Unpin) else oracle.bookmarks
+        if isinstance(message, Unpin | Unbookmark):
+            return next((account for account, post in kept if post == message.post), 0)
+        return 0
 
     def _key(self, step: Step) -> bytes:
         """Mostly fresh; some come again, of each sort."""
@@ -184,28 +302,110 @@ class Teller:
         own = [row.id for row in self.oracle.posts if row.author == actor and not row.deleted]
         return own[-1 - choice % len(own)] if own else self._post(choice)
 
-    def _post_message(self, step: Step) -> Post:
+    def _group(self, step: Step) -> int:
+        """One of the groups; now and then none."""
+        groups = list(self.oracle.groups)
+        if not groups or step.how == 63:
+            return self._account(step.whom)
+        return groups[step.what // 4 % len(groups)]
+
+    def _membership(self, step: Step) -> tuple[int, int]:
+        """(group, account) of somebody who is in a group, or on the way; now and then of nobody."""
+        roles = self.oracle.roles
+        found = [pair for pair in roles if roles[pair] == "asked"] or list(roles)
+        if step.kind != "accept_member":
+            found = list(roles)
+        if not found or step.how % 8 == 0:
+            return self._group(step), self._account(step.whom)
+        return found[step.whom % len(found)]
+
+    def _list(self, actor: int, step: Step) -> int:
+        """One of the actor's lists; now and then anybody's, or none."""
+        lists = self.oracle.lists
+        own = [number for number, one in lists.items() if one.owner == actor]
+        found = own if own and step.how % 8 else list(lists)
+        return found[step.what // 2 % len(found)] if found else 12345
+
+    def _queue(self, actor: int, step: Step) -> str:
+        """The name of a queue, mostly of one that the actor has."""
+        what, how = step.what, step.how
+        match how % 12:
+            case 0 | 1 | 2:
+                return "notifications"
+            case 3:
+                return f"tag/{TAGS[what % 2]}" if how < 60 else "tag/No tag"
+            case 4 | 5:
+                return f"list/{self._list(actor, step)}"
+            case 6:
+                groups = list(self.oracle.groups)
+                return f"group/{groups[what % len(groups)] if groups else what}"
+            case 7:
+                said = [row for row in self.oracle.posts if row.visibility == "direct"]
+                thread = self.oracle.thread_of(said[what % len(said)]) if said else 0
+                return f"conversation/{thread}"
+            case 8:
+                return "elsewhere"
+        return "home"
+
+    def _words(
+        self, step: Step, actor: int = 0
+    ) -> tuple[str, tuple[Mention, ...], tuple[Tag, ...]]:
         what, how = step.what, step.how
         if how == 62:
-            return Post(text="  \n")
+            return "  \n", (), ()
         if how == 63:
-            return Post(text="long " * 101)
+            return "long " * 101, (), ()
         text, mentions, tags = f"post {self.told}", [], []
         if what % 4 == 1:
             for choice in {step.whom, step.whom // 4}:
                 name = NAMES[choice % len(NAMES)] if choice != 63 else "nobody"
                 mentions.append(Mention(len(text) + 1, len(text) + 2 + len(name), name))
                 text += f" @{name}"
+        groups = list(self.oracle.groups)
+        if groups and what % 4 in (0, 3):
+            own = [group for group in groups if self.oracle.is_member(group, actor)]
+            found = own if own and step.key % 8 else groups
+            name = self.oracle.accounts[found[step.whom % len(found)]].name
+            mentions.append(Mention(len(text) + 1, len(text) + 2 + len(name), name))
+            text += f" @{name}"
         if what % 5 == 1:
             tags.append(Tag(len(text) + 1, len(text) + 7, "birds"))
             text += " #Birds"
+        if what % 7 == 3:
+            tags.append(Tag(len(text) + 1, len(text) + 7, "trees"))
+            text += " #trees"
+        return text, tuple(mentions), tuple(tags)
+
+    def _poll(self, step: Step) -> Poll | None:
+        """Now and then one; of few sorts, so that an edit meets the same one again."""
+        if step.what % 4 != 2:
+            return None
+        options = (("yes", "no"), ("red", "green", "blue"), ("alone",))[step.how % 9 % 5 % 3]
+        return Poll(options, (300, 1200)[step.key % 2], step.key % 3 == 0, step.how % 4 == 0)
+
+    def _post_message(self, step: Step, actor: int) -> Post:
+        what, how = step.what, step.how
+        text, mentions, tags = self._words(step, actor)
         return Post(
             text=text,
-            visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3)[how % 8]],
+            visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3, 0, 4, 4, 0, 1, 4, 5, 3)[how % 16]],
             reply_to=self._post(step.whom) if what % 3 == 2 else 0,
-            mentions=tuple(mentions),
-            tags=tuple(tags),
+            quote_of=self._post(step.whom) if what % 9 == 4 else 0,
+            poll=self._poll(step),
+            mentions=mentions,
+            tags=tags,
+            language=["", *LANGUAGES][step.key % 4],
         )
+
+    def _soon(self, step: Step) -> int:
+        """A moment to which something is put off; now and then one that is past."""
+        later = (1, 5 * MINUTE_MS, 0, 60 * MINUTE_MS)[step.how % 4]
+        return max(self.now, self.oracle.stamp) + later
+
+    def _until(self, step: Step) -> int:
+        """Mostly without end, else soon; now and then a moment that is past."""
+        minutes = (0, 0, 5, 600, -5)[step.key % 5]
+        return max(self.now, self.oracle.stamp) + minutes * MINUTE_MS if minutes else 0
 
     def _message(self, step: Step, actor: int) -> AnyMessage:
         oracle, whom, what, how = self.oracle, step.whom, step.what, step.how
@@ -216,7 +416,7 @@ class Teller:
             case "profile":
                 return Profile(
                     display_name=f"Name {how}", note="I am #Tag", note_tags=(Tag(5, 9, "tag"),),
-                    fields=(Field("site", "x"),) * (how % 3), bot=how % 2 == 0,
+                    fields=(Field("site", "x"),) * (how % 3), bot=how % 2 == 0, locked=how % 4 == 1,
                 )  # fmt: skip
             case "password":
                 account = actor if how % 4 else self._account(whom)
@@ -252,10 +452,40 @@ class Teller:
                 return CloseSession(session_hash=hash_)
             case "follow":
                 return Follow(
-                    account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0
-                )
+                    account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0,
+                    languages=tuple(LANGUAGES[: what % 4 - 1]) if what % 4 > 1 else (),
+                )  # fmt: skip
             case "unfollow":
-                return Unfollow(account=self._related(oracle.follows, actor, step))
+                both = [*oracle.follows, *oracle.wishes]
+                return Unfollow(account=self._related(both, actor, step))
+            case "accept_follow":
+                return AcceptFollow(account=self._related(_turned(oracle.wishes), actor, step))
+            case "reject_follow":
+                return RejectFollow(account=self._related(_turned(oracle.wishes), actor, step))
+            case "remove_follower":
+                return RemoveFollower(account=self._related(_turned(oracle.follows), actor, step))
+            case "create_group":
+                return CreateGroup(name=GROUPS[what % len(GROUPS)], join=JOINS[how % 4])
+            case "change_group":
+                return ChangeGroup(group=self._group(step), join=JOINS[how % 4])
+            case "join_group":
+                return JoinGroup(group=self._group(step))
+            case "leave_group":
+                return LeaveGroup(group=self._group(step))
+            case "invite_to_group":
+                return InviteToGroup(group=self._group(step), account=self._account(whom))
+            case "accept_member" | "remove_member" | "group_role":
+                group, account = self._membership(step)
+                if step.kind == "accept_member":
+                    return AcceptMember(group=group, account=account)
+                if step.kind == "remove_member":
+                    return RemoveMember(group=group, account=account)
+                return SetGroupRole(group=group, account=account, role=ROLES[what % 3])
+            case "remove_from_group":
+                rows = [row for row in oracle.posts if row.groups]
+                row = rows[-1 - what % len(rows)] if rows else None
+                group = row.groups[0] if row and how % 8 else self._group(step)
+                return RemoveFromGroup(group=group, post=row.id if row else self._post(what))
             case "block":
                 return Block(account=self._other(actor, whom))
             case "unblock":
@@ -263,12 +493,51 @@ class Teller:
             case "mute":
                 minutes = (0, 5, 30, 600)[how % 4]
                 until = max(self.now, oracle.stamp) + minutes * MINUTE_MS if minutes else 0
-                target = self._other(actor, whom)
-                return Mute(account=target, notifications=what % 2 == 0, until=until)
+                return Mute(
+                    account=self._other(actor, whom), notifications=what % 2 == 0, until=until
+                )
             case "unmute":
                 return Unmute(account=self._related(oracle.mutes, actor, step))
             case "post":
-                return self._post_message(step)
+                return self._post_message(step, actor)
+            case "edit":
+                text, mentions, tags = self._words(step)
+                post = self._own(actor, whom) if how % 8 else self._post(what)
+                row = oracle.row(post)
+                if row is not None and row.versions and how % 5 == 0:
+                    text, mentions, tags = row.versions[-1].text, (), ()
+                return Edit(
+                    post=post, text=text, mentions=mentions, tags=tags, poll=self._poll(step),
+                    sensitive=how % 16 == 1,
+                )  # fmt: skip
+            case "draft":
+                return Draft(post=self._post_message(step, actor), at=self._soon(step))
+            case "change_draft" | "cancel_draft":
+                drafts = list(oracle.drafts)
+                number = drafts[what % len(drafts)] if drafts and how % 8 else what
+                if step.kind == "cancel_draft":
+                    return CancelDraft(number=number)
+                return ChangeDraft(number=number, at=self._soon(step))
+            case "bookmark":
+                return Bookmark(post=self._post(what))
+            case "unbookmark":
+                kept = [post for _, post in oracle.bookmarks]
+                return Unbookmark(post=kept[what % len(kept)] if kept else self._post(what))
+            case "pin":
+                return Pin(post=self._own(actor, what) if how % 8 else self._post(what))
+            case "unpin":
+                kept = [post for _, post in oracle.pins]
+                return Unpin(post=kept[what % len(kept)] if kept else self._post(what))
+            case "mute_thread":
+                return MuteThread(post=self._post(what))
+            case "unmute_thread":
+                own = [thread for account, thread in oracle.muted_threads if account == actor]
+                return UnmuteThread(post=own[what % len(own)] if own else self._post(what))
+            case "vote":
+                asked = [row.id for row in oracle.posts if row.poll]
+                post = asked[-1 - what % len(asked)] if asked and how % 8 else self._post(what)
+                choices = (whom % 3, how % 3)[: 1 + how % 2]
+                return Vote(post=post, choices=choices if how != 63 else ())
             case "delete":
                 boosted = {row.boost_of for row in oracle.posts}
                 own = [r.id for r in oracle.posts if r.id in boosted and r.author == actor]
@@ -276,7 +545,9 @@ class Teller:
                     return Delete(post=own[what % len(own)])
                 return Delete(post=self._own(actor, what) if how % 8 < 7 else self._post(what))
             case "boost":
-                visibility = VISIBILITIES[(0, 0, 0, 0, 0, 1, 2, 3)[how % 8]]
+                visibility = VISIBILITIES[
+                    (0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 4, 0, 1, 2, 5)[how % 16]
+                ]
                 # mostly of what is new, but also of what lies beyond the boost window
                 originals = [r.id for r in oracle.posts if not r.boost_of and not r.deleted]
                 originals = originals[-12:] if whom % 8 < 5 else originals[:12]
@@ -291,16 +562,107 @@ class Teller:
                 own = [post for post, account in oracle.favourites if account == actor]
                 return Unfavourite(post=own[what % len(own)] if own else self._post(what))
             case "read":
-                queue = ("home", "notifications", "elsewhere")[(0, 0, 0, 1, 1, 1, 1, 2)[how % 8]]
-                position = self._post(what) if queue == "home" else what
+                queue = self._queue(actor, step)
+                position = what if queue == "notifications" else self._post(what)
                 return Read(queue=queue, position=position if how != 63 else -1)
+            case "follow_tag":
+                return FollowTag(name=TAGS[what % 2] if how != 63 else "No tag")
+            case "unfollow_tag":
+                return UnfollowTag(name=TAGS[what % 2])
+            case "feature_tag":
+                return FeatureTag(name=TAGS[what % 2])
+            case "unfeature_tag":
+                return UnfeatureTag(name=TAGS[what % 2])
+            case "create_list":
+                title = f"list {self.told}" if how != 63 else ""
+                return CreateList(title=title, replies=REPLIES[how % 3], exclusive=what % 2 == 0)
+            case "change_list":
+                replies, exclusive = REPLIES[how % 3], what % 2 == 0
+                number = self._list(actor, step)
+                return ChangeList(list=number, title="list", replies=replies, exclusive=exclusive)
+            case "delete_list":
+                return DeleteList(list=self._list(actor, step))
+            case "add_to_list":
+                followed = [b for a, b in oracle.follows if a == actor] or [self._account(whom)]
+                accounts = {followed[whom % len(followed)], followed[how % len(followed)]}
+                if how % 8 == 0:
+                    accounts.add(self._account(whom))
+                return AddToList(list=self._list(actor, step), accounts=tuple(accounts))
+            case "remove_from_list":
+                number = self._list(actor, step)
+                members = list(oracle.lists[number].members) if number in oracle.lists else []
+                account = members[whom % len(members)] if members else self._account(whom)
+                return RemoveFromList(list=number, accounts=(account,))
             case "dismiss":
                 own = [t.number for t in oracle.told if t.account == actor]
                 return Dismiss(number=own[what % len(own)] if own and how % 8 else how % 2 * what)
+            case "limit":
+                return Limit(account=self._account(whom), reason="spam")
+            case "suspend":
+                return Suspend(account=self._account(whom))
+            case "restore" | "approve":
+                kind = Restore if step.kind == "restore" else ApproveAccount
+                away = sorted(oracle.suspended | oracle.limited)
+                return kind(
+                    account=away[whom % len(away)] if away and how % 8 else self._account(whom)
+                )
+            case "close_account":
+                return CloseAccount()
+            case "rules":
+                return SetRules(rules=("Be kind", "Be brief", "  ")[: how % 4])
+            case "announce":
+                return Announce(
+                    announcement=next(iter(oracle.announcements), what % 2),
+                    text=("Hear", "Hear!", "")[how % 3], until=self._until(step),
+                )  # fmt: skip
+            case "setting":
+                values = ("open", "approval", "invitation", "closed")
+                return Setting(name="registrations", value=values[how % 4])
+            case "invite":
+                return Invite(code_hash=hash_, uses=how % 3, until=self._until(step))
+            case "sign_up":
+                return Register(
+                    name=NAMES[whom % len(NAMES)], signed_up=True,
+                    invite_hash=hash_ if how % 2 else b"",
+                )  # fmt: skip
+            case "note":
+                return Note(account=self._account(whom), text=("", "An owl")[how % 2])
+            case "endorse":
+                return Endorse(account=self._related(oracle.follows, actor, step))
+            case "unendorse":
+                return Unendorse(account=self._related(sorted(oracle.endorsements), actor, step))
+            case "block_domain":
+                return BlockDomain(domain=("a.example", "b.example")[how % 2])
+            case "unblock_domain":
+                return UnblockDomain(domain=("a.example", "b.example")[how % 2])
+            case "filter":
+                own = [n for n, (owner, _) in oracle.filters.items() if owner == actor]
+                return SetFilter(
+                    filter=own[0] if own and what % 2 else how // 62, title="Owls",
+                    contexts=("home", "public"), keywords=(Keyword("owl"),), posts=(7,),
+                    until=self._until(step),
+                )  # fmt: skip
+            case "delete_filter":
+                own = [n for n, (owner, _) in oracle.filters.items() if owner == actor]
+                return DeleteFilter(filter=own[0] if own else how)
+            case "policy":
+                words = ("accept", "filter", "drop")
+                return NotificationPolicy(
+                    not_following=words[what % 4 % 3], not_followers=words[how % 5 % 3],  # type: ignore
+                    new_accounts=words[whom % 7 % 3], private_mentions=words[what // 4 % 3],  # type: ignore
+                    limited_accounts=words[how // 5 % 3],  # type: ignore
+                )  # fmt: skip
+            case "accept_request" | "dismiss_request":
+                ask = AcceptRequest if step.kind == "accept_request" else DismissRequest
+                return ask(account=self._related(oracle.requests, actor, step))
             case "due":
                 dues = oracle.due(self.now) if how % 4 else list(oracle.dues)
                 return Due(number=dues[what % len(dues)] if dues else what)
         raise ValueError(step.kind)
+
+
+def _turned(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(other, one) for one, other in pairs]
 
 
 def cut(submissions: Sequence[Submission], sizes: Sequence[int]) -> list[list[Submission]]:

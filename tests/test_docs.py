@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from covey import limits, log, messages
 from covey.delivery import layout
 from covey.engine import frames
+from covey.engine.process import KERNEL_FOLDER
 from covey.errors import REFUSALS
 from covey.settings import Settings
 
@@ -136,8 +137,9 @@ def test_the_arenas_words() -> None:
 
 def test_files_of_a_data_folder() -> None:
     text = FORMATS.partition("## Log")[0]
-    for name in ("log.db", "state-1.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
+    for name in ("log.db", "state-2.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
         assert f"`{name}`" in text
+    assert f"`{KERNEL_FOLDER}/`" in text
 
 
 # --- the pages themselves ---------------------------------------------------------------------

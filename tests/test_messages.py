@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import types
 import typing
 from typing import Any
 
@@ -50,9 +51,14 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.booleans()
     if typing.get_origin(hint) is typing.Literal:
         return st.sampled_from(typing.get_args(hint))
-    assert typing.get_origin(hint) is tuple
-    (item, _) = typing.get_args(hint)
-    return st.lists(values_of(item) if item is str else messages_of(item), max_size=3).map(tuple)
+    if typing.get_origin(hint) is types.UnionType:
+        (item, nothing) = typing.get_args(hint)
+        assert nothing is type(None)
+        return st.none() | values_of(item)
+    if typing.get_origin(hint) is tuple:
+        (item, _) = typing.get_args(hint)
+        return st.lists(values_of(item), max_size=3).map(tuple)
+    return messages_of(hint)
 
 
 def messages_of(kind: type) -> st.SearchStrategy[Any]:

@@ -5,4 +5,4 @@ is the database. `docs/architecture.md` draws the path of a post through the fol
 file.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -30,13 +30,61 @@ LINKS_PER_POST: Final = 50
 ROWS_PER_MESSAGE: Final = 1_000
 """Rows one message may change, beside the floor scatter."""
 
+# --- posts --------------------------------------------------------------------------------------
+EDITS_PER_POST: Final = 100
+DRAFTS_PER_ACCOUNT: Final = 300
+"""Held at the same time."""
+PINS_PER_ACCOUNT: Final = 5
+POLL_OPTIONS: Final = 4
+POLL_OPTION_CHARACTERS: Final = 50
+POLL_SECONDS_MIN: Final = 300
+POLL_SECONDS_MAX: Final = 30 * 24 * 60 * 60
+
+# --- groups and the place -----------------------------------------------------------------------
+GROUPS_PER_ACCOUNT: Final = 50
+"""That one account may own."""
+LANGUAGES_PER_FOLLOW: Final = 20
+RULES: Final = 30
+RULE_CHARACTERS: Final = 500
+ANNOUNCEMENTS: Final = 20
+ANNOUNCEMENT_CHARACTERS: Final = 2_000
+REASON_CHARACTERS: Final = 500
+"""Of why an account is limited or suspended."""
+INVITES_PER_ACCOUNT: Final = 20
+"""Open at the same time."""
+INVITE_USES_MAX: Final = 1_000
+
+# --- tags and lists -----------------------------------------------------------------------------
+FOLLOWED_TAGS: Final = 500
+FEATURED_TAGS: Final = 10
+LISTS_PER_ACCOUNT: Final = 50
+LIST_TITLE_CHARACTERS: Final = 100
+ACCOUNTS_PER_LIST: Final = 500
+POSITIONS_PER_ACCOUNT: Final = 1_000
+"""Queues of one account in which its reading position is kept."""
+
+# --- what an account keeps for itself -----------------------------------------------------------
+PRIVATE_NOTE_CHARACTERS: Final = 2_000
+"""Of what one notes about another account."""
+ENDORSEMENTS_PER_ACCOUNT: Final = 50
+DOMAIN_BLOCKS_PER_ACCOUNT: Final = 1_000
+FILTERS_PER_ACCOUNT: Final = 100
+FILTER_TITLE_CHARACTERS: Final = 100
+KEYWORDS_PER_FILTER: Final = 100
+KEYWORD_CHARACTERS: Final = 100
+POSTS_PER_FILTER: Final = 100
+
 # --- time, in milliseconds unless named -------------------------------------------------------
 GRANT_MS: Final = 10 * 60 * 1000
 KEY_CLIENT_MS: Final = 60 * 60 * 1000
 KEY_EDGE_MS: Final = 10 * 60 * 1000
 CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far back a live stream can be resumed over deletes and positions."""
+NEW_ACCOUNT_MS: Final = 30 * 24 * 60 * 60 * 1000
+"""So long an account counts as new for a notification policy."""
 MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
+DRAFT_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
+"""How far ahead a post can be held."""
 CLOCK_BACK_MS: Final = 60 * 1000
 """A wall clock further behind the last stamp than this is refused at start."""
 SUBMIT_SECONDS: Final = 60

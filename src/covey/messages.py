@@ -17,7 +17,10 @@ from typing import Any, Final, Literal, Union, get_args
 import msgspec
 from msgspec import Struct
 
-Visibility = Literal["public", "unlisted", "followers", "direct"]
+Visibility = Literal["public", "unlisted", "followers", "direct", "group", "local"]
+GroupKind = Literal["open", "request", "invitation", "secret"]
+GroupRole = Literal["member", "moderator", "owner"]
+RepliesPolicy = Literal["followed", "list", "none"]
 Role = Literal["member", "moderator", "administrator"]
 
 SERVER: Final = 0
@@ -73,6 +76,11 @@ class Register(Message, frozen=True, tag="register"):
     language: str = ""
     role: Role = "member"
     app: int = 0
+    signed_up: bool = False
+    """Somebody came by themselves: it goes by the setting "registrations". Else an operator made
+    the account."""
+    invite_hash: bytes = b""
+    """SHA-256 of an invitation's code."""
 
 
 class Profile(Message, frozen=True, tag="profile"):
@@ -90,6 +98,12 @@ class Profile(Message, frozen=True, tag="profile"):
     language: str = ""
     visibility: Visibility = "public"
     sensitive: bool = False
+    locked: bool = False
+    """Who wants to follow has to ask."""
+
+
+class CloseAccount(Message, frozen=True, tag="close_account"):
+    """The actor's account ends: hidden at once, what it holds goes by and by."""
 
 
 class Password(Message, frozen=True, tag="password"):
@@ -162,14 +176,34 @@ class CloseSession(Message, frozen=True, tag="close_session"):
 
 
 class Follow(Message, frozen=True, tag="follow"):
-    """Follow `account`, or change the options of following it."""
+    """Follow `account`, ask to where it is locked, or change the options of following it."""
 
     account: int
     boosts: bool = True
     notify: bool = False
+    languages: tuple[str, ...] = ()
+    """Only posts in these; empty: in all."""
 
 
 class Unfollow(Message, frozen=True, tag="unfollow"):
+    account: int
+
+
+class AcceptFollow(Message, frozen=True, tag="accept_follow"):
+    """`account`, who asked to, follows the actor."""
+
+    account: int
+
+
+class RejectFollow(Message, frozen=True, tag="reject_follow"):
+    """`account`, who asked to follow the actor, does not."""
+
+    account: int
+
+
+class RemoveFollower(Message, frozen=True, tag="remove_follower"):
+    """`account` follows the actor no more."""
+
     account: int
 
 
@@ -195,7 +229,43 @@ class Unmute(Message, frozen=True, tag="unmute"):
     account: int
 
 
+class BlockDomain(Message, frozen=True, tag="block_domain"):
+    """See nothing of the accounts of another server."""
+
+    domain: str
+
+
+class UnblockDomain(Message, frozen=True, tag="unblock_domain"):
+    domain: str
+
+
+class Note(Message, frozen=True, tag="note"):
+    """What the actor notes about `account`, for itself alone; empty: nothing."""
+
+    account: int
+    text: str
+
+
+class Endorse(Message, frozen=True, tag="endorse"):
+    """Show `account`, whom the actor follows, on the actor's profile."""
+
+    account: int
+
+
+class Unendorse(Message, frozen=True, tag="unendorse"):
+    account: int
+
+
 # --- posts ------------------------------------------------------------------------------------
+
+
+class Poll(Struct, frozen=True, array_like=True):
+    """A question's answers. It ends `seconds` after the post."""
+
+    options: tuple[str, ...]
+    seconds: int
+    multiple: bool = False
+    hide_totals: bool = False
 
 
 class Post(Message, frozen=True, tag="post"):
@@ -209,6 +279,43 @@ class Post(Message, frozen=True, tag="post"):
     tags: tuple[Tag, ...] = ()
     links: tuple[Link, ...] = ()
     app: int = 0
+    quote_of: int = 0
+    poll: Poll | None = None
+
+
+class Edit(Message, frozen=True, tag="edit"):
+    """A new version of the actor's own post: all of its text as it is from now on. Who gets it, and
+    the tags that brought it to them, stay those of the first version."""
+
+    post: int
+    text: str
+    language: str = ""
+    warning: str = ""
+    sensitive: bool = False
+    mentions: tuple[Mention, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    links: tuple[Link, ...] = ()
+    poll: Poll | None = None
+    """Another one than before begins anew."""
+
+
+class Draft(Message, frozen=True, tag="draft"):
+    """A post that is held until `at` (stamp): scheduled, or in its undo window. Its number and id
+    are given at release."""
+
+    post: Post
+    at: int
+
+
+class ChangeDraft(Message, frozen=True, tag="change_draft"):
+    """Another moment for the draft that message `number` made."""
+
+    number: int
+    at: int
+
+
+class CancelDraft(Message, frozen=True, tag="cancel_draft"):
+    number: int
 
 
 class Delete(Message, frozen=True, tag="delete"):
@@ -238,13 +345,49 @@ class Unfavourite(Message, frozen=True, tag="unfavourite"):
     post: int
 
 
+class Bookmark(Message, frozen=True, tag="bookmark"):
+    post: int
+
+
+class Unbookmark(Message, frozen=True, tag="unbookmark"):
+    post: int
+
+
+class Pin(Message, frozen=True, tag="pin"):
+    """Show one's own post at the top of one's profile."""
+
+    post: int
+
+
+class Unpin(Message, frozen=True, tag="unpin"):
+    post: int
+
+
+class MuteThread(Message, frozen=True, tag="mute_thread"):
+    """No more notifications from the thread that `post` stands in."""
+
+    post: int
+
+
+class UnmuteThread(Message, frozen=True, tag="unmute_thread"):
+    post: int
+
+
+class Vote(Message, frozen=True, tag="vote"):
+    """The actor's choices in the poll of `post`: places of its options, from 0."""
+
+    post: int
+    choices: tuple[int, ...]
+
+
 # --- queues -----------------------------------------------------------------------------------
 
 
 class Read(Message, frozen=True, tag="read"):
     """The actor's reading position in one of its queues: all up to `position` is read.
 
-    `queue` is "home" (positions are post ids) or "notifications" (log numbers)."""
+    `queue` is "home", "list/NUMBER", "group/NUMBER", "tag/NAME", "conversation/ID" (positions are
+    post ids) or "notifications" (log numbers)."""
 
     queue: str
     position: int
@@ -254,6 +397,223 @@ class Dismiss(Message, frozen=True, tag="dismiss"):
     """Take one notification out of the queue, or with number 0 all of them."""
 
     number: int = 0
+
+
+class NotificationPolicy(Message, frozen=True, tag="notification_policy"):
+    """What becomes of notifications of whom: taken, filtered (kept as requests) or dropped."""
+
+    not_following: Literal["accept", "filter", "drop"] = "accept"
+    not_followers: Literal["accept", "filter", "drop"] = "accept"
+    new_accounts: Literal["accept", "filter", "drop"] = "accept"
+    private_mentions: Literal["accept", "filter", "drop"] = "filter"
+    limited_accounts: Literal["accept", "filter", "drop"] = "filter"
+
+
+class AcceptRequest(Message, frozen=True, tag="accept_request"):
+    """The filtered notifications of `account` are taken, now and from now on."""
+
+    account: int
+
+
+class DismissRequest(Message, frozen=True, tag="dismiss_request"):
+    account: int
+
+
+class FollowTag(Message, frozen=True, tag="follow_tag"):
+    name: str
+    """Normalised, without the #."""
+
+
+class UnfollowTag(Message, frozen=True, tag="unfollow_tag"):
+    name: str
+
+
+class FeatureTag(Message, frozen=True, tag="feature_tag"):
+    """Show the tag on the actor's profile."""
+
+    name: str
+
+
+class UnfeatureTag(Message, frozen=True, tag="unfeature_tag"):
+    name: str
+
+
+class CreateList(Message, frozen=True, tag="create_list"):
+    """A list of followed accounts: a queue of its own. Its number is the id of the entry."""
+
+    title: str
+    replies: RepliesPolicy = "list"
+    exclusive: bool = False
+    """Its members' posts do not stand in home."""
+
+
+class ChangeList(Message, frozen=True, tag="change_list"):
+    list: int
+    title: str
+    replies: RepliesPolicy = "list"
+    exclusive: bool = False
+
+
+class DeleteList(Message, frozen=True, tag="delete_list"):
+    list: int
+
+
+class AddToList(Message, frozen=True, tag="add_to_list"):
+    list: int
+    accounts: tuple[int, ...]
+
+
+class RemoveFromList(Message, frozen=True, tag="remove_from_list"):
+    list: int
+    accounts: tuple[int, ...]
+
+
+class Keyword(Struct, frozen=True, array_like=True):
+    text: str
+    whole_word: bool = True
+
+
+class SetFilter(Message, frozen=True, kw_only=True, tag="set_filter"):
+    """A filter, new (`filter` 0; its number is the id of the entry) or as it is from now on.
+    Filters mark what readers see; they never keep a post out of a queue."""
+
+    filter: int = 0
+    title: str
+    contexts: tuple[Literal["home", "notifications", "public", "thread", "account"], ...]
+    action: Literal["warn", "hide", "blur"] = "warn"
+    keywords: tuple[Keyword, ...] = ()
+    posts: tuple[int, ...] = ()
+    until: int = 0
+
+
+class DeleteFilter(Message, frozen=True, tag="delete_filter"):
+    filter: int
+
+
+# --- groups -----------------------------------------------------------------------------------
+# A group is an account nobody logs in to: it has a name, a profile and a queue. A post that
+# mentions it, by one of its members, is posted to it.
+
+
+class CreateGroup(Message, frozen=True, tag="create_group"):
+    """The actor becomes its owner. Its number is an account's."""
+
+    name: str
+    display_name: str = ""
+    note: str = ""
+    join: GroupKind = "open"
+    """Everybody may join; ask; only come by invitation; and of a secret one only members know."""
+
+
+class ChangeGroup(Message, frozen=True, tag="change_group"):
+    group: int
+    display_name: str = ""
+    note: str = ""
+    join: GroupKind = "open"
+    rules: tuple[str, ...] = ()
+
+
+class JoinGroup(Message, frozen=True, tag="join_group"):
+    """Join it, ask to, or take an invitation, as the group's kind and the actor's standing are."""
+
+    group: int
+
+
+class LeaveGroup(Message, frozen=True, tag="leave_group"):
+    """Leave it, take back the wish to join, or decline an invitation."""
+
+    group: int
+
+
+class InviteToGroup(Message, frozen=True, tag="invite_to_group"):
+    group: int
+    account: int
+
+
+class AcceptMember(Message, frozen=True, tag="accept_member"):
+    """`account`, who asked to, is a member."""
+
+    group: int
+    account: int
+
+
+class RemoveMember(Message, frozen=True, tag="remove_member"):
+    """`account` is no member, or does not become one."""
+
+    group: int
+    account: int
+
+
+class SetGroupRole(Message, frozen=True, tag="group_role"):
+    group: int
+    account: int
+    role: GroupRole
+
+
+class RemoveFromGroup(Message, frozen=True, tag="remove_from_group"):
+    """A moderator takes a post out of the group; elsewhere it stands."""
+
+    group: int
+    post: int
+
+
+# --- running it -------------------------------------------------------------------------------
+
+
+class Limit(Message, frozen=True, tag="limit"):
+    """Its posts reach those who follow it and nobody else."""
+
+    account: int
+    reason: str = ""
+
+
+class Suspend(Message, frozen=True, tag="suspend"):
+    """It can do nothing, and nobody sees it."""
+
+    account: int
+    reason: str = ""
+
+
+class Restore(Message, frozen=True, tag="restore"):
+    """Neither limited nor suspended any more."""
+
+    account: int
+
+
+class SetRules(Message, frozen=True, tag="rules"):
+    """The rules of the place, all of them."""
+
+    rules: tuple[str, ...]
+
+
+class Announce(Message, frozen=True, kw_only=True, tag="announce"):
+    """An announcement, new (`announcement` 0) or changed; with an empty text it ends."""
+
+    announcement: int = 0
+    text: str
+    until: int = 0
+
+
+class Invite(Message, frozen=True, tag="invite"):
+    """A code with which so many may register, until some moment (0: without end). With no uses it
+    is taken back."""
+
+    code_hash: bytes
+    uses: int = 1
+    until: int = 0
+
+
+class Setting(Message, frozen=True, tag="setting"):
+    """What `check` uses is a message: "registrations" is open, approval, invitation or closed."""
+
+    name: str
+    value: str
+
+
+class ApproveAccount(Message, frozen=True, tag="approve"):
+    """An account that waits for it may log in."""
+
+    account: int
 
 
 # --- time -------------------------------------------------------------------------------------
@@ -266,11 +626,19 @@ class Due(Message, frozen=True, tag="due"):
 
 
 AnyMessage = Union[  # noqa: UP007 - msgspec reads the members from typing.Union
-    Register, Profile, Password, SetRole,
+    Register, Profile, CloseAccount, Password, SetRole,
     App, Grant, Token, RevokeToken, OpenSession, CloseSession,
-    Follow, Unfollow, Block, Unblock, Mute, Unmute,
-    Post, Delete, Boost, Unboost, Favourite, Unfavourite,
-    Read, Dismiss, Due,
+    Follow, Unfollow, AcceptFollow, RejectFollow, RemoveFollower, Block, Unblock, Mute, Unmute,
+    BlockDomain, UnblockDomain, Note, Endorse, Unendorse,
+    Post, Edit, Draft, ChangeDraft, CancelDraft, Delete, Boost, Unboost, Favourite, Unfavourite,
+    Bookmark, Unbookmark, Pin, Unpin, MuteThread, UnmuteThread, Vote,
+    Read, Dismiss, NotificationPolicy, AcceptRequest, DismissRequest,
+    FollowTag, UnfollowTag, FeatureTag, UnfeatureTag,
+    CreateList, ChangeList, DeleteList, AddToList, RemoveFromList, SetFilter, DeleteFilter,
+    CreateGroup, ChangeGroup, JoinGroup, LeaveGroup, InviteToGroup, AcceptMember, RemoveMember,
+    SetGroupRole, RemoveFromGroup,
+    Limit, Suspend, Restore, SetRules, Announce, Invite, Setting, ApproveAccount,
+    Due,
 ]  # fmt: skip
 
 
@@ -286,7 +654,7 @@ class Entry(Struct, frozen=True):
     key: bytes
     """The submission's key (see `keys`)."""
     id: int
-    """What it made: a post's or boost's public id, an account's or app's number; else 0."""
+    """What it made: a post's or boost's public id, the number of an account, app, list; else 0."""
     message: AnyMessage
 
 

@@ -39,6 +39,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Port to listen on; 0: any free one."""
     edges: int = 0
     """Edge processes; 0: one for each core beside the engine's, at least one."""
+    kernel: str = "auto"
+    """What delivers to home queues. auto: the compiled kernel where numba is installed; numpy."""
     log_level: str = "info"
 
     @property
@@ -88,5 +90,7 @@ def _check(settings: Settings) -> None:
         raise WrongSetting(f"port is {settings.port}: it must be 0 to 65535")
     if not 0 <= settings.edges <= 64:
         raise WrongSetting(f"edges is {settings.edges}: it must be 0 to 64")
+    if settings.kernel not in ("auto", "numpy"):
+        raise WrongSetting(f"kernel is {settings.kernel!r}: auto or numpy")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise WrongSetting(f"log_level is {settings.log_level!r}: debug, info, warning or error")

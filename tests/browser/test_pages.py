@@ -9,7 +9,17 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opener
 from tests.web.site import PASSWORD, Site
 
-from covey.messages import Follow
+from covey.messages import (
+    AddToList,
+    Bookmark,
+    CreateGroup,
+    CreateList,
+    Follow,
+    JoinGroup,
+    Poll,
+    Post,
+    Profile,
+)
 
 
 def befriend(server: Site, reader: str, author: str) -> None:
@@ -107,11 +117,40 @@ def test_a_deleted_post_goes_from_an_open_page(server: Site, open_page: Opener) 
     writer.get_by_role("button", name="Post", exact=True).click()
     reader = live(open_page("/home", "gil"))
     expect(reader.get_by_text("a mistake")).to_be_visible()
+    writer.get_by_label("More", exact=True).first.click()
     writer.get_by_role("link", name="Delete").first.click()
     writer.get_by_role("button", name="Delete").click()
     expect(writer.get_by_text("The post is deleted.")).to_be_visible()
     expect(reader.get_by_text("This post was taken back.")).to_be_visible()
     expect(reader.get_by_text("a mistake")).to_have_count(0)
+
+
+def test_a_vote_and_a_bookmark_without_leaving_the_page(server: Site, open_page: Opener) -> None:
+    befriend(server, "vera", "wim")
+    server.submit("wim", Post(text="Tea or coffee?", poll=Poll(("Tea", "Coffee"), 3600)))
+    page = open_page("/home", "vera", width=390)
+    page.evaluate("window.same = true")
+    page.get_by_label("Coffee").check()
+    page.get_by_role("button", name="Vote").click()
+    expect(page.get_by_text("your vote")).to_be_visible()
+    for label in ("Bookmark", "Remove the bookmark"):
+        page.get_by_label("More", exact=True).click()
+        page.get_by_role("button", name=label, exact=True).click()
+        expect(page.get_by_role("button", name=label, exact=True)).to_have_count(0)
+    assert page.evaluate("window.same")
+
+
+def test_the_menu_of_the_last_post_can_be_reached_on_a_phone(
+    server: Site, open_page: Opener
+) -> None:
+    server.register("yan")
+    for n in range(8):
+        server.post("yan", f"number {n}")
+    page = open_page("/home", "yan", width=320)
+    page.get_by_label("More", exact=True).last.click()
+    last = page.get_by_role("link", name="Delete").last
+    last.click()
+    expect(page.get_by_role("heading", name="Delete this post?")).to_be_visible()
 
 
 def test_a_page_left_and_taken_up_again_misses_nothing(server: Site, open_page: Opener) -> None:
@@ -193,6 +232,26 @@ def crowd(server: Site) -> Site:
     post = server.post(WIDE, f"@oda {LONG} https://example.org/{LONG}", warning=LONG[:150])
     for _ in range(4):
         post = server.post("oda", f"deeper {LONG}", reply_to=post, visibility="followers")
+    options = ("x" * 50, "a short one")
+    asked = server.submit("oda", Post(text=LONG, poll=Poll(options, 3600), quote_of=post)).id
+    server.submit(WIDE, Post(text="Which?", poll=Poll(options, 3600)))
+    server.submit(WIDE, Profile(display_name="W" * 50, locked=True))
+    server.register("a_second_name_of_thirty_chars", display_name="M" * 50)
+    for name in (WIDE, "oda"):
+        server.submit(name, Profile(display_name="W" * 50, locked=True))
+        server.submit("a_second_name_of_thirty_chars", Follow(account=server.accounts[name]))
+    name = "a_group_of_thirty_characters_x"
+    group = server.submit("oda", CreateGroup(name=name, display_name="G" * 50, note=LONG)).id
+    server.submit(WIDE, JoinGroup(group=group))
+    server.post(WIDE, f"@{name} {LONG}", visibility="group")
+    list_ = server.submit("oda", CreateList(title="L" * 100)).id
+    server.submit("oda", AddToList(list=list_, accounts=(server.accounts[WIDE],)))
+    server.submit("oda", Bookmark(post=asked))
+    server.wide_pages = [  # type: ignore[attr-defined]
+        f"/@{name}", f"/@{name}/members", f"/@{name}/settings", "/groups", "/groups/new", "/lists",
+        f"/lists/{list_}", f"/lists/{list_}/members", "/bookmarks", f"/@oda/{asked}/edit", "/@oda",
+        f"/tags/{LONG[:100]}",
+    ]  # fmt: skip
     server.wide_post = post  # type: ignore[attr-defined]
     return server
 
@@ -206,6 +265,7 @@ def test_nothing_is_wider_than_the_screen(
     addresses = [
         "/home", "/public", "/notifications", "/settings", f"/@{WIDE}", "/@oda/followers",
         f"/@oda/{crowd.wide_post}", f"/@oda/{crowd.wide_post}/delete", "/nothing",  # type: ignore[attr-defined]
+        *crowd.wide_pages,  # type: ignore[attr-defined]
     ]  # fmt: skip
     for address in addresses:
         page.goto(address)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.cli.running import error, json_lines, output, story
-from tests.entries import TEXT, entries, post_id
+from tests.cli.running import STORY, error, json_lines, output, story
+from tests.entries import TEXT, post_id
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_the_log(folder: Path) -> None:
     assert found[2]["message"]["text"] == TEXT
     assert found[2]["id"] == post_id(1)
     lines = output("inspect", "log", "--data", folder, "--limit", "100").splitlines()
-    assert len(lines) == len(entries())
+    assert len(lines) == len(STORY)
 
 
 def test_the_log_by_kind(folder: Path) -> None:
@@ -89,7 +89,7 @@ def test_queues_there_are_not(folder: Path, queue: str) -> None:
 def test_stats(folder: Path) -> None:
     (found,) = json_lines("stats", "--data", folder)
     assert found["accounts"] == 3
-    assert found["log_entries"] == len(entries())
+    assert found["log_entries"] == len(STORY)
     # tombstones count: they stand in homes as candidates
     assert (found["posts"], found["boosts"]) == (4, 2)
     # by the relations of now bob follows ann, and mutes cyd for a time that is over

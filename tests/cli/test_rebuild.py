@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import apsw
-from tests.cli.running import error, output, story
-from tests.entries import entries
+from tests.cli.running import STORY, error, output, story
 
 from covey.engine.folder import folder_lock
 from covey.state.state import state_path
@@ -28,7 +27,7 @@ def test_the_same_again(tmp_path: Path) -> None:
     connection = apsw.Connection(str(state_path(folder)))
     connection.execute("update posts set text = 'forged'")
     connection.close()
-    assert f"{len(entries())} messages applied" in output("rebuild", "--data", folder)
+    assert f"{len(STORY)} messages applied" in output("rebuild", "--data", folder)
     assert dump(state_path(folder)) == before
     assert "agrees" in output("verify", "--data", folder)
 

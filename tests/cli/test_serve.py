@@ -19,6 +19,7 @@ from tests.server import HANG_SECONDS, Server, eventually, is_running, serving
 from covey.cli import serve as serve_module
 from covey.cli.serve import QUICK_SECONDS, Child
 from covey.messages import Post
+from covey.state.state import state_path
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_when_the_supervisor_is_killed_a_busy_engine_ends_too(server: Server) ->
     process = server.spawn()
     eventually(lambda: bool(server.pids("engine")), "it has a child")
     engine = server.pid("engine")
-    eventually(lambda: (server.folder / "state-1.db").exists() or not is_running(engine), "it runs")
+    eventually(lambda: state_path(server.folder).exists() or not is_running(engine), "it runs")
     process.kill()
     process.wait()
     eventually(lambda: not is_running(engine), "it ends", 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import numpy as np
 import pytest
-from tests.cli.running import json_lines, output, run, story
+from tests.cli.running import STORY, json_lines, output, run, story
 from tests.entries import entries
 
 from covey.cli.verify import Homes, Report, check_homes
@@ -45,9 +45,9 @@ def test_all_agrees(folder: Path) -> None:
     assert "all of it agrees" in output("verify", "--data", folder)
     (found,) = json_lines("verify", "--data", folder)
     assert found["wrong"] == {}
-    assert found["looked_at"]["log entries"] == len(entries())
+    assert found["looked_at"]["log entries"] == len(STORY)
     assert found["looked_at"]["homes"] == 3
-    assert found["looked_at"]["rows of the state"] > len(entries())
+    assert found["looked_at"]["rows of the state"] > len(STORY)
 
 
 @pytest.mark.parametrize(("statement", "found"), [
@@ -62,7 +62,7 @@ def test_all_agrees(folder: Path) -> None:
 def test_a_row_that_differs(folder: Path, statement: str, found: str) -> None:
     connection = apsw.Connection(str(state_path(folder)))
     values = {
-        "id": next(entry.id for entry in entries() if entry.number == 16),
+        "id": next(entry.id for entry in STORY if entry.number == 16),
         "hash": connection.execute("select session_hash from sessions").fetchall()[0][0],
         "crc": connection.execute("select value from facts where name='checksum'").fetchall()[0][0],
     }  # fmt: skip
@@ -77,13 +77,13 @@ def test_a_state_of_another_log(folder: Path) -> None:
 
 
 def test_a_lost_tail(folder: Path) -> None:
-    last = len(entries())
+    last = len(STORY)
     change(folder / "log.db", f"delete from entries where number = {last}")
     assert wrong(folder)["state"] == [f"it has applied message {last}, which the log does not hold"]
 
 
 def test_a_state_that_is_behind_is_compared_as_it_is(folder: Path) -> None:
-    last = entries()[-1]
+    last = STORY[-1]
     body = bytes.fromhex("81a46b696e64a9736f6d657468696e67")  # no message we know: never applied
     crc = checksum(last.number + 1, last.stamp, "something", 0, b"e", 0, body)
     change(
@@ -108,7 +108,7 @@ def test_a_damaged_log(folder: Path, statement: str, found: str) -> None:
 
 
 def test_an_id_that_breaks_the_rule(folder: Path) -> None:
-    entry = next(entry for entry in entries() if entry.number == 16)
+    entry = next(entry for entry in STORY if entry.number == 16)
     connection = apsw.Connection(str(folder / "log.db"))
     number, stamp, kind, actor, key, _, body, _ = connection.execute(
         "select * from entries where number = 16"
@@ -127,16 +127,20 @@ def test_no_state(folder: Path) -> None:
 
 
 def test_a_home_that_holds_too_much_or_too_little(folder: Path) -> None:
-    first, *_, last = (entry.id for entry in entries() if entry.id > 1 << 32)
+    first, *_, last = (entry.id for entry in STORY if entry.id > 1 << 32)
     homes = Homes(1 << 20, 10)
     homes.arena.begin()
     homes.arena.deliver(
         np.array([first, last + 1], np.uint64), np.array([0, 2, 3]), np.array([2, 3, 3], np.uint32)
     )
-    homes.arena.finish(published=last + 1, applied=len(entries()))
+    homes.arena.finish(published=last + 1, applied=len(STORY))
     report = Report()
     check_homes(ArenaReader(homes.arena.memory), state_path(folder), report)
     found = report.wrong["homes"]
     assert found[0].startswith("account 1: post")
     assert "is missing" in found[0]
     assert f"post {first} does not belong" in found[2]
+
+
+def test_all_agrees_after_every_kind_of_message(tmp_path: Path) -> None:
+    assert "all of it agrees" in output("verify", "--data", story(tmp_path, entries()))

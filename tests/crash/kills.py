@@ -42,6 +42,8 @@ ACTS_BETWEEN_KILLS = 20
 class Life:
     """What clients saw, all of it."""
 
+    people: dict[str, int] = field(default_factory=dict)
+    """Name → account."""
     posts: dict[bytes, int] = field(default_factory=dict)
     """Key of a post → the id that was acknowledged."""
     deleted: set[int] = field(default_factory=set)
@@ -167,6 +169,7 @@ async def live_through(server: Server, seed: int, kills: int) -> Life:
     chance = random.Random(seed)
     life = Life()
     people = await asyncio.to_thread(server.people, "reader", *AUTHORS)
+    life.people = {name: number for name, (number, _) in people.items()}
     follows = [
         (people["reader"][0], Follow(account=people[name][0], notify=name == "ann"))
         for name in AUTHORS
@@ -246,8 +249,13 @@ def judge_acts(entries: list[Entry], life: Life) -> None:
     assert sorted(deletes) == sorted(life.deleted)
     boosts = {e.id: e.message.post for e in entries if isinstance(e.message, Boost)}
     assert {id_: original for id_, (_, original) in life.boosts.items()}.items() <= boosts.items()
-    favourites = [e.message.post for e in entries if isinstance(e.message, Favourite)]
-    assert sorted(favourites) == sorted(post for _, post in life.favourites)
+    favourites = [(e.actor, e.message.post) for e in entries if isinstance(e.message, Favourite)]
+    assert len(favourites) == len(set(favourites)), "a favourite twice"
+    known = {(life.people[name], post) for name, post in life.favourites}
+    assert known <= set(favourites), sorted(known - set(favourites))
+    # done, but the answer was lost and the post gone when it was asked again: answered by 404
+    surplus = {post for _, post in set(favourites) - known}
+    assert surplus <= life.deleted, sorted(surplus - life.deleted)
 
 
 def judge_stream(entries: list[Entry], name: str, events: list[tuple[str, str, str]]) -> None:

@@ -13,12 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
 from covey.delivery.layout import NEXT, RESERVED, Layout
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import Kernel
 
 ACCOUNTS = 24
 CHUNKS = 256  # ten for each account: every page of 200 ids runs into the end of the circle
@@ -31,8 +35,8 @@ def gets(account: int, round_number: int) -> bool:
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
-def test_no_id_is_foreign_torn_or_missing(seconds: int) -> None:
-    told = hammer(Arena, seconds)
+def test_no_id_is_foreign_torn_or_missing(kernel: "Kernel", seconds: int) -> None:
+    told = hammer(Arena, seconds, kernel)
     print(f"\n{told}")
     assert told["reads"] > 1_000
     assert told["ids"] > told["reads"]
@@ -58,11 +62,13 @@ class BoundStoredLate(Arena):
             shared.header[word] = late[word]
 
 
-def hammer(kind: type[Arena], seconds: float) -> dict[str, int]:
+def hammer(kind: type[Arena], seconds: float, kernel: "Kernel | None" = None) -> dict[str, int]:
     """Write, and let `READERS` processes read, for so long; what they found, in sum."""
     fd = make_arena_file(Layout(CHUNKS, ACCOUNTS).end, ACCOUNTS)
     try:
         arena = kind.from_fd(fd)
+        if kernel:
+            arena.use(*kernel)
         arena.reset(born=0, applied=0, generation=1)
         readers = [
             subprocess.Popen(

@@ -11,19 +11,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.world import World, world
-from tests.histories import Step, histories
+from tests.histories import REASONS, Step, histories
 
 from covey.delivery.arena import ArenaReader
 from covey.edge import home
 from covey.edge.cursor import Cursor
 from covey.limits import BOOST_WINDOW
-from covey.messages import Boost, Delete, Follow, Post, Unboost
+from covey.messages import (
+    Boost,
+    CreateGroup,
+    Delete,
+    Edit,
+    Follow,
+    FollowTag,
+    JoinGroup,
+    LeaveGroup,
+    Mention,
+    Post,
+    RemoveFromGroup,
+    Tag,
+    Unboost,
+    UnfollowTag,
+)
 from covey.state import merge as merging
 from covey.state.home import candidates_above, candidates_below, ids_below
 from covey.state.merge import END, merge
 from covey.state.queries import Snapshot
 
 batches = st.integers(1, 7)
+lives = histories() | histories(REASONS, mean=50)
 
 
 def read(snapshot: Snapshot, arena: ArenaReader | None, account: int, cursor: Cursor) -> list[int]:
@@ -45,8 +61,8 @@ def chosen(expected: list[int], cursor: Cursor) -> list[int]:
     return [id_ for id_ in expected if id_ > (cursor.since_id or 0)][: cursor.limit]
 
 
-@settings(max_examples=60)
-@given(histories(), batches, st.integers(1, 9))
+@settings(max_examples=80)
+@given(lives, batches, st.integers(1, 9))
 def test_a_home_is_what_the_design_says(history: list[Step], batch: int, limit: int) -> None:
     with world() as w:
         w.live(history, batch)
@@ -76,8 +92,8 @@ def _read_by_pages(
     assert up == expected[::-1]
 
 
-@settings(max_examples=60)
-@given(histories(), batches, st.data())
+@settings(max_examples=80)
+@given(lives, batches, st.data())
 def test_any_cursor(history: list[Step], batch: int, data: st.DataObject) -> None:
     with world() as w:
         w.live(history, batch)
@@ -112,8 +128,8 @@ BY_AUTHOR = {"SEEK_POSTS": 0, "ROUND_POSTS": 2, "ROUND_POSTS_MAX": 4}
 BOTH = {"SEEK_POSTS": 2, "PIECE_POSTS": 2, "ROUND_POSTS": 2}
 
 
-@settings(max_examples=60)
-@given(histories(), batches, st.data())
+@settings(max_examples=80)
+@given(lives, batches, st.data())
 def test_candidates_by_every_way(history: list[Step], batch: int, data: st.DataObject) -> None:
     with world() as w:
         w.live(history, batch)
@@ -158,6 +174,66 @@ def test_a_prolific_author_among_silent_ones() -> None:
                     assert [post.id for post in merge(snapshot, reader)] == expected
                     up = [post.id for post in merge(snapshot, reader, ascending=True)]
                     assert up == expected[::-1]
+
+
+def test_tags_and_groups_bring_posts_of_strangers() -> None:
+    with world(accounts=4, chunks=64) as w:
+        group = w.post(2, CreateGroup(name="owls"))
+        birds, trees = (Tag(0, 6, "birds"),), (Tag(7, 13, "trees"),)
+        owls = (Mention(0, 5, "owls"),)
+        w.submit(1, FollowTag(name="birds"))
+        w.submit(1, FollowTag(name="trees"))
+
+        def seen(account: int) -> list[int]:
+            with w.snapshot() as snapshot:
+                reader = snapshot.relations(account)
+                found = read(snapshot, w.arena, account, Cursor())
+                assert read(snapshot, None, account, Cursor()) == found
+                up = [post.id for post in merge(snapshot, reader, ascending=True)]
+                assert [id_ for id_ in up if id_ in found] == found[::-1]
+                return found
+
+        both = w.post(4, Post(text="#birds #trees", tags=birds + trees))
+        inside = w.post(2, Post(text="@owls inside", visibility="group", mentions=owls))
+        outside = w.post(4, Post(text="@owls from outside", mentions=owls))
+        assert seen(3) == []
+        w.submit(3, JoinGroup(group=group))
+        assert (seen(1), seen(3)) == ([both], [inside])
+        later = w.post(4, Post(text="#birds", tags=birds))
+        w.submit(4, Edit(post=later, text="no tag any more"))
+        assert seen(1) == [later, both]
+        w.submit(1, UnfollowTag(name="birds"))
+        assert seen(1) == [both]
+        w.submit(1, UnfollowTag(name="trees"))
+        assert seen(1) == []
+        w.submit(1, JoinGroup(group=group))
+        assert seen(1) == [inside]
+        w.submit(1, Follow(account=4))
+        assert seen(1) == [later, outside, inside, both]
+        more = w.post(2, Post(text="@owls more", visibility="group", mentions=owls))
+        assert seen(1) == [more, later, outside, inside, both]
+        w.submit(1, LeaveGroup(group=group))
+        assert seen(1) == [later, outside, both]
+
+
+def test_what_was_taken_out_of_a_group_or_deleted_stands_in_the_window() -> None:
+    """A raw candidate is one for ever: by arena and merge alike."""
+    with world(accounts=3, chunks=64) as w:
+        group = w.post(2, CreateGroup(name="owls"))
+        w.submit(1, JoinGroup(group=group))
+        w.submit(1, FollowTag(name="birds"))
+        owls, birds = (Mention(0, 5, "owls"),), (Tag(0, 6, "birds"),)
+        posts = [
+            w.post(2, Post(text="@owls hello", visibility="group", mentions=owls)),
+            w.post(3, Post(text="#birds", tags=birds)),
+        ]
+        w.submit(2, RemoveFromGroup(group=group, post=posts[0]))
+        w.submit(3, Delete(post=posts[1]))
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for arena in (w.arena, None):
+                assert list(ids_below(snapshot, arena, reader, END)) == posts[::-1]
+            assert read(snapshot, w.arena, 1, Cursor()) == []
 
 
 # --- the boost window -------------------------------------------------------------------------

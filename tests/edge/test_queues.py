@@ -9,12 +9,23 @@ from hypothesis import strategies as st
 from tests.edge.test_home import batches, chosen
 from tests.edge.world import World, world
 from tests.histories import Step, histories
-from tests.oracle import Oracle, Row
+from tests.oracle import Oracle
 
 from covey.edge import queues
 from covey.edge.cursor import Cursor, Page
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
-from covey.messages import Block, Boost, Delete, Favourite, Follow, Mention, Mute, Post
+from covey.messages import (
+    Block,
+    Boost,
+    Delete,
+    Favourite,
+    Follow,
+    Mention,
+    Mute,
+    NotificationPolicy,
+    Post,
+    Suspend,
+)
 from covey.state.merge import END
 from covey.state.queries import NotificationRow, PostRow, Snapshot
 
@@ -53,17 +64,6 @@ def numbers(page: Page[NotificationRow]) -> list[int]:
     return [row.number for row in page.rows]
 
 
-def shared(oracle: Oracle, reader: int, stands: Callable[[Row], bool]) -> list[int]:
-    """Ids of a queue of everybody, as the reader is shown it."""
-    return [
-        row.id
-        for row in reversed(oracle.posts)
-        if row.visibility == "public" and not row.boost_of and not row.deleted and stands(row)
-        if row.author == reader or not oracle.sets_aside(reader, row.author)
-        if not [account for account in row.mentioned if (reader, account) in oracle.blocks]
-    ]
-
-
 @settings(max_examples=40)
 @given(histories(), batches, st.integers(1, 7), st.data())
 def test_queues_of_posts(history: list[Step], batch: int, limit: int, data: st.DataObject) -> None:
@@ -94,12 +94,12 @@ def test_queues_of_posts(history: list[Step], batch: int, limit: int, data: st.D
                 assert ids(page) == [row.id for row in rows if not row.boost_of]
             agree(
                 lambda cursor: ids(queues.public(snapshot, reader, cursor)),
-                shared(oracle, account, lambda row: row.parent_author in (0, row.author)),
+                oracle.public(account),
                 limit,
             )
             agree(
                 lambda cursor: ids(queues.tag(snapshot, reader, "birds", cursor)),
-                shared(oracle, account, lambda row: "birds" in row.tags),
+                oracle.tag("birds", account),
                 limit,
             )
 
@@ -150,7 +150,10 @@ def test_lists_of_accounts(
             def seen(rows: list[tuple[int, int]], own: int = -1) -> list[tuple[int, int]]:
                 rows.sort(reverse=True)
                 return [
-                    row for row in rows if account == own or not oracle.sets_aside(account, row[1])
+                    row
+                    for row in rows
+                    if account == own or not oracle.sets_aside(account, row[1])
+                    if row[1] not in oracle.suspended
                 ]
 
             def compare(
@@ -166,11 +169,11 @@ def test_lists_of_accounts(
             for one in people:
                 compare(
                     lambda cursor, one=one: queues.followers(snapshot, one, cursor, reader),  # type: ignore[misc]
-                    seen([(f[2], a) for (a, b), f in oracle.follows.items() if b == one], one),
+                    seen([(f.number, a) for (a, b), f in oracle.follows.items() if b == one], one),
                 )
                 compare(
                     lambda cursor, one=one: queues.following(snapshot, one, cursor, reader),  # type: ignore[misc]
-                    seen([(f[2], b) for (a, b), f in oracle.follows.items() if a == one], one),
+                    seen([(f.number, b) for (a, b), f in oracle.follows.items() if a == one], one),
                 )
             for row in oracle.posts[-8:]:
                 compare(
@@ -212,7 +215,7 @@ def depth_first(oracle: Oracle, reader: int, parent: int) -> list[int]:
     found: list[int] = []
     for row in oracle.posts:
         if row.reply_to == parent:
-            if not row.deleted and oracle.visible(row, reader):
+            if oracle.is_shown(row, reader):
                 found.append(row.id)
             found += depth_first(oracle, reader, row.id)
     return found
@@ -230,7 +233,7 @@ def test_threads(history: list[Step], data: st.DataObject) -> None:
             for row in oracle.posts:
                 above, parent = [], oracle.row(row.reply_to)
                 while parent:
-                    if not parent.deleted and oracle.visible(parent, account):
+                    if oracle.is_shown(parent, account):
                         above.append(parent.id)
                     parent = oracle.row(parent.reply_to)
                 expected = above[::-1], depth_first(oracle, account, row.id)
@@ -314,3 +317,21 @@ def test_a_page_says_whether_there_may_be_more() -> None:
             assert queues.public(snapshot, reader, Cursor(min_id=posts[2], limit=6)).older
             empty = queues.favourited_by(snapshot, reader, posts[1], Cursor())
             assert (empty.rows, empty.newest, empty.oldest, empty.older) == ([], 0, 0, False)
+
+
+def test_requests_hold_what_the_policy_filtered() -> None:
+    with world() as w:
+        w.submit(2, NotificationPolicy(not_following="filter"))
+        for sender in (3, 4, 3, 5):
+            w.submit(sender, Post(text="@bob hi", mentions=(Mention(0, 4, "bob"),)))
+        w.submit(1, Suspend(account=5))
+        told = {t.sender: t.number for t in w.oracle.told if t.account == 2}
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(2)
+            assert numbers(queues.notifications(snapshot, reader, Cursor(limit=20))) == []
+            page = queues.requests(snapshot, reader, Cursor(limit=20))
+            assert page.rows == [(told[3], 3, 2), (told[4], 4, 1)]
+            older = queues.requests(snapshot, reader, Cursor(max_id=told[3], limit=20))
+            assert older.rows == [(told[4], 4, 1)]
+            inside = queues.notifications(snapshot, reader, Cursor(limit=20), filtered_of=3)
+            assert [row.sender for row in inside.rows] == [3, 3]

@@ -15,9 +15,9 @@ from tests.oracle import Accepted as Expected
 from tests.oracle import Event, Oracle, Told, page
 
 from covey.delivery.arena import Arena, ArenaReader, make_arena_file
-from covey.edge import home, queues
+from covey.edge import by_name, home, queues
 from covey.edge.cursor import Cursor, Page
-from covey.edge.unread import unread_home, unread_notifications
+from covey.edge.unread import unread, unread_home, unread_notifications
 from covey.engine.engine import Accepted, Engine
 from covey.engine.engine import Submission as Submitted
 from covey.live.catch_up import changes_after, notifications_after, posts_after, too_old
@@ -245,6 +245,16 @@ def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> 
             compare_queue(partial(queues.public, snapshot, reader), oracle.public(account))
             birds = partial(queues.tag, snapshot, reader, "birds")
             compare_queue(birds, oracle.tag("birds", account))
+            lists = [f"list/{number}" for number in oracle.lists]
+            for name in (*lists, *(f"group/{group}" for group in oracle.groups)):
+                queue = oracle.queue(name, account)
+                if queue is not None:
+                    compare_queue(
+                        partial(by_name.posts, snapshot, server.arena, reader, name), queue
+                    )
+                    count = unread(snapshot, server.arena, reader, name).count
+                    read = oracle.positions.get((account, name), 0)
+                    assert count == len([id_ for id_ in queue if id_ > read])
             for author in oracle.accounts:
                 outbox = partial(queues.outbox, snapshot, reader, author)
                 compare_queue(outbox, oracle.outbox(author, account))
@@ -269,7 +279,7 @@ def compare_queues(server: Server, oracle: Oracle, positions: Sequence[int]) -> 
                     assert changes_after(snapshot, reader, ("home",), position, 10_000) == [
                         (e.number, e.kind, e.subject)
                         for e in missed
-                        if e.kind in ("delete", "read")
+                        if e.kind in ("delete", "edit", "read")
                     ]
 
 

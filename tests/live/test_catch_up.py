@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.test_home import batches
 from tests.edge.world import world
 from tests.histories import Step, histories
-from tests.oracle import Row
+from tests.oracle import Oracle, Row
 
 from covey.limits import CHANGES_MS
 from covey.live import catch_up
 from covey.messages import Delete, Follow, Mute, Post, Read
 from covey.state.rules import PRUNE_EVERY
+
+
+def agrees(
+    oracle: Oracle,
+    account: int,
+    since: int,
+    limit: int,
+    find: Callable[[int], list[tuple[int, int]]],
+    shown: list[int] | None,
+) -> None:
+    """`shown`: ids of the whole queue. A stream tells of quotes whose original is hidden,
+    too; doors look at each row."""
+    found = find(10_000)
+    assert find(limit) == found[:limit]
+    rows = {id_: oracle.row(id_) for _, id_ in found}
+    hidden = {id_ for id_, row in rows.items() if row and not oracle.is_shown(row, account)}
+    assert all(row and row.quote_of for id_, row in rows.items() if id_ in hidden)
+    assert [pair for pair in found if pair[1] not in hidden] == [
+        (row.number, row.id)
+        for row in oracle.posts
+        if row.number > since and row.id in (shown or [])
+    ]
 
 
 @settings(max_examples=60)
@@ -34,28 +59,42 @@ def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -
                     found = catch_up.posts_after(snapshot, arena, reader, since, limit)
                     assert found == expected
 
-                everybody = [
-                    row
-                    for row in oracle.posts
-                    if row.visibility == "public" and not row.boost_of and not row.deleted
-                    if row.author == account or not oracle.sets_aside(account, row.author)
-                    if not [m for m in row.mentioned if (account, m) in oracle.blocks]
-                ]
-                found = catch_up.public_after(snapshot, reader, since, limit)
-                assert found == after(
-                    [row for row in everybody if row.parent_author in (0, row.author)]
+                agree = partial(agrees, oracle, account, since, limit)
+                agree(
+                    partial(catch_up.public_after, snapshot, reader, since), oracle.public(account)
                 )
-                found = catch_up.tag_after(snapshot, reader, "birds", since, limit)
-                assert found == after([row for row in everybody if "birds" in row.tags])
+                agree(
+                    partial(catch_up.tag_after, snapshot, reader, "birds", since),
+                    oracle.tag("birds", account),
+                )
+                for group in oracle.groups:
+                    queue = oracle.group_queue(group, account)
+                    may = catch_up.may_watch(snapshot, reader, f"group/{group}")
+                    assert may == (queue is not None)
+                    if may:
+                        agree(partial(catch_up.group_after, snapshot, reader, group, since), queue)
+                for number, one in oracle.lists.items():
+                    listing = snapshot.listing(reader, number)
+                    assert (listing is not None) == (one.owner == account)
+                    assert catch_up.may_watch(snapshot, reader, f"list/{number}") == bool(listing)
+                    if listing:
+                        rows = [row for row in oracle.posts if oracle.is_listed(row, one)]
+                        found = catch_up.list_after(snapshot, listing, since, limit)
+                        assert found == after(rows)
 
-                told = sorted(t.number for t in oracle.told if t.account == account)
+                told = sorted(
+                    t.number
+                    for t in oracle.told
+                    if t.account == account and t[:2] not in oracle.filtered
+                )
                 numbers = catch_up.notifications_after(snapshot, account, since, limit)
                 assert numbers == [number for number in told if number > since][:limit]
 
                 own, public = [], []
+                members: dict[int, list[tuple[int, str, int]]] = {n: [] for n in oracle.lists}
                 for event in oracle.events:
                     row = oracle.row(event.subject)
-                    if event.number <= since or event.kind not in ("delete", "read"):
+                    if event.number <= since or event.kind not in ("delete", "edit", "read"):
                         continue
                     change = (event.number, event.kind, event.subject)
                     if row and (
@@ -68,10 +107,17 @@ def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -
                         own.append(change)
                     if row and row.visibility == "public":
                         public.append(change)
+                    for number, one in oracle.lists.items():
+                        if row and row.author in one.members and row.visibility != "direct":
+                            members[number] += [change] if one.owner == account else []
                 changes = catch_up.changes_after(snapshot, reader, ["home"], since, limit)
                 assert changes == own[:limit]
                 changes = catch_up.changes_after(snapshot, reader, ["tag/birds"], since, limit)
                 assert changes == public[:limit]
+                for number, expected in members.items():
+                    watched = [f"list/{number}"]
+                    changes = catch_up.changes_after(snapshot, reader, watched, since, limit)
+                    assert changes == expected[:limit]
 
 
 def test_a_muted_author_is_not_caught_up() -> None:

@@ -39,7 +39,7 @@ class Reader:
     def take(self) -> None:
         for event in waiting(self.stream) if self.stream else ():
             _, number, ordinal = place(event)
-            subject = event.subject if event.kind in ("post", "delete") else 0
+            subject = event.subject if event.kind in ("post", "delete", "edit") else 0
             self.got.append((number, ordinal, event.kind, subject))
             self.cursor = event.cursor
 
@@ -68,7 +68,7 @@ class Audience:
         own = reader.account in event.accounts and ("home" in reader.queues or event.kind != "post")
         return own or (
             self.is_watched(reader, event)
-            and (event.kind == "delete" or self.is_shared(event.subject, reader.account))
+            and (event.kind in ("delete", "edit") or self.is_shared(event.subject, reader.account))
         )
 
     def is_shared(self, id_: int, account: int) -> bool:
@@ -91,7 +91,7 @@ class Audience:
             for event in self.oracle.events
             if event.number > since
             and event.public
-            and (event.kind == "delete" or event.subject in standing)
+            and (event.kind in ("delete", "edit") or event.subject in standing)
         ]
         return shared + [e for e in own if e.kind != "post" and e not in shared]
 

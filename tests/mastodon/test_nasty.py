@@ -28,7 +28,10 @@ NAMES = [
     "code_verifier", "client_id", "client_secret", "scope", "token", "redirect_uri",
     "response_type", "state", "code_challenge", "code_challenge_method", "decision", "csrf",
     "duration", "reblogs", "notify", "languages", "tag", "any", "all", "none", "remote", "local",
-    "covey", "since", "access_token",
+    "covey", "since", "access_token", "options", "expires_in", "choices", "title",
+    "replies_policy", "exclusive", "account_ids", "comment", "domain", "name", "for_new_accounts",
+    "supported_types", "context", "filter_action", "keywords_attributes", "keyword", "status_id",
+    "whole_word",
 ]  # fmt: skip
 NASTY = [
     "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9",
@@ -49,7 +52,10 @@ values = st.recursive(
         st.lists(inner, max_size=4),
         st.dictionaries(
             st.one_of(
-                st.sampled_from(["0", "1", "last_read_id", "name", "value"]), st.text(max_size=5)
+                st.sampled_from(
+                    ["0", "1", "last_read_id", "name", "value", "options", "expires_in"]
+                ),
+                st.text(max_size=5),
             ),
             inner,
             max_size=4,
@@ -191,8 +197,15 @@ def test_every_address_with_every_method(who: dict[str, Api], pattern: str) -> N
         (b'{"status":"x","visibility":"all"}', "application/json", 422, "visibility_unknown"),
         (b'{"status":"x","language":"klingon"}', "application/json", 422, "language_unknown"),
         (b'{"status":"x","media_ids":["1"]}', "application/json", 422, "not_there_yet"),
-        (b'{"status":"x","poll":{"options":["a"]}}', "application/json", 422, "not_there_yet"),
-        (b'{"status":"x","scheduled_at":"2030-01-01"}', "application/json", 422, "not_there_yet"),
+        (b'{"status":"x","poll":{"options":["a"]}}', "application/json", 422, "poll_options"),
+        (
+            b'{"status":"x","scheduled_at":"2030-13-01"}',
+            "application/json",
+            422,
+            "parameter_malformed",
+        ),
+        (b'{"status":"x","scheduled_at":"2020-01-01"}', "application/json", 422, "draft_moment"),
+        (b'{"status":"x","quoted_status_id":"1"}', "application/json", 422, "not_there_yet"),
         (b'{"status":"x","in_reply_to_id":"7"}', "application/json", 404, "not_found"),
         (b'{"status":"x","in_reply_to_id":"x"}', "application/json", 422, "parameter_malformed"),
         (b'{"status":"x","sensitive":"maybe"}', "application/json", 422, "parameter_malformed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from tests.mastodon.api import Api, World, world
 
 from covey.edge.access import secret_hash
 from covey.live import hub
-from covey.messages import SERVER, RevokeToken
+from covey.mastodon.streaming import SHARED_MS
+from covey.messages import SERVER, CreateGroup, JoinGroup, RevokeToken
 
 USER = "/api/v1/streaming/user"
 SECONDS = 120
@@ -87,6 +89,33 @@ def test_a_post_of_somebody_followed_and_its_end(here: World) -> None:
         bea.delete(f"/api/v1/statuses/{made['id']}")
         gone = live.next()
         assert (gone.kind, str(gone.data)) == ("delete", made["id"])
+
+
+def test_an_edit_and_what_clients_have_no_word_for(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    group = here.site.submit("ada", CreateGroup(name="live_group", join="request")).id
+    with stream(ada) as live:
+        made = bea.status("first words")
+        assert live.next().kind == "update"
+        here.site.submit("bea", JoinGroup(group=group))  # ada is told, but not over this API
+        bea.json("PUT", f"/api/v1/statuses/{made['id']}", {"status": "second words"})
+        edited = live.next()
+        assert (edited.kind, edited.data["id"]) == ("status.update", made["id"])
+        assert "second words" in edited.data["content"]
+
+
+def test_filters_mark_what_is_live(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    made = {"title": "x", "context": ["home"], "keywords_attributes": [{"keyword": "spoiler"}]}
+    filter_ = bea.json("POST", "/api/v2/filters", made)
+    time.sleep(SHARED_MS / 1_000)
+    with stream(bea, path="/api/v1/streaming/public") as marked, stream(
+        here.api("carl"), path="/api/v1/streaming/public"
+    ) as plain:  # fmt: skip
+        ada.status("a spoiler")
+        assert len(marked.next().data["filtered"]) == 1
+        assert plain.next().data["filtered"] == []
+    bea.delete(f"/api/v2/filters/{filter_['id']}")
 
 
 def test_who_comes_back_gets_exactly_what_it_missed(here: World) -> None:

@@ -11,8 +11,22 @@ from tests.histories import START_MS, Submission, founding
 
 from covey.errors import Refused
 from covey.log import Log
-from covey.messages import AnyMessage, App, Boost, Entry, Post, Register, next_id
+from covey.messages import (
+    Announce,
+    AnyMessage,
+    App,
+    Boost,
+    CreateGroup,
+    CreateList,
+    Due,
+    Entry,
+    Post,
+    Register,
+    SetFilter,
+    next_id,
+)
 from covey.state.all import answered, apply, check
+from covey.state.drafts import posts_now
 from covey.state.state import Outcome, State
 
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -75,11 +89,15 @@ class PlainEngine:
 
     def _id(self, message: AnyMessage, stamp: int) -> int:
         match message:
-            case Register():
+            case Register() | CreateGroup():
                 return self.state.accounts + 1
+            case CreateList() | SetFilter() | Announce():
+                return self.state.applied + 1
             case App():
                 return self.state.apps + 1
             case Post() | Boost():
+                return next_id(stamp, self.state.last_id)
+            case Due(number=number) if posts_now(self.state, number, stamp):
                 return next_id(stamp, self.state.last_id)
         return 0
 

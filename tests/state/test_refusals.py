@@ -4,11 +4,13 @@ each limit, none."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.folders import scratch
+from tests.histories import START_MS
 from tests.state.plain_engine import PlainEngine
 
 import covey.limits
@@ -18,17 +20,25 @@ from covey.limits import (
     AGENT_CHARACTERS,
     APP_NAME_CHARACTERS,
     DISPLAY_NAME_CHARACTERS,
+    EDITS_PER_POST,
     EMAIL_CHARACTERS,
     GRANT_MS,
+    KEYWORDS_PER_FILTER,
+    LANGUAGES_PER_FOLLOW,
     LINKS_PER_POST,
     MENTIONS_PER_POST,
     MUTE_MS_MAX,
     NAME_CHARACTERS,
     NOTE_CHARACTERS,
+    PINS_PER_ACCOUNT,
+    POLL_SECONDS_MAX,
+    POLL_SECONDS_MIN,
     POST_CHARACTERS,
+    POSTS_PER_FILTER,
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
     REDIRECT_URIS,
+    RULES,
     TAG_CHARACTERS,
     TAGS_PER_POST,
     URL_CHARACTERS,
@@ -36,29 +46,51 @@ from covey.limits import (
 )
 from covey.messages import (
     SERVER,
+    AddToList,
+    Announce,
     AnyMessage,
     App,
+    ApproveAccount,
     Block,
+    BlockDomain,
     Boost,
+    ChangeGroup,
     CloseSession,
+    CreateGroup,
+    CreateList,
     Delete,
     Dismiss,
+    Draft,
     Due,
+    Edit,
+    Endorse,
     Favourite,
+    FeatureTag,
     Field,
     Follow,
+    FollowTag,
     Grant,
+    Invite,
+    JoinGroup,
+    Keyword,
     Link,
     Mention,
     Mute,
     OpenSession,
     Password,
+    Pin,
+    Poll,
     Post,
     Profile,
     Read,
     Register,
+    Restore,
     RevokeToken,
+    SetFilter,
     SetRole,
+    SetRules,
+    Setting,
+    Suspend,
     Tag,
     Token,
     Unblock,
@@ -66,23 +98,27 @@ from covey.messages import (
     Unfavourite,
     Unfollow,
     Unmute,
+    Vote,
 )
+from covey.state.all import CHECKS
 
 BACK = "https://app.example/back"
 CLOSED, OPEN, CODE, OLD_CODE, TOKEN = (bytes([n]) * 32 for n in range(5))
-NOBODY, NOTHING, TOO_BIG = 99, 12345, 1 << 63
+GONE, NOBODY, NOTHING, TOO_BIG = 6, 99, 12345, 1 << 63
 WEB = "https://example.org/"
 
 
 class World(PlainEngine):
     """ann (an administrator), bob, cyd, dee and eve; cyd blocks ann, ann blocks dee, bob follows
-    ann, ann mutes bob for a while; a post of each visibility by ann, and bob's boost."""
+    ann, ann mutes bob for a while; a post of each visibility by ann, and bob's boost. A suspended
+    account, polls, cyd's pins and a post edited often, ann's group, bob's list."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, accounts=5)
         submit = self.submit
         submit(SERVER, App(client_id="client", secret_hash=CODE, name="App", redirect_uris=(BACK,),
                            scopes="read"))  # fmt: skip
+        self.ended = submit(1, poll("a", "b")).id
         grant = Grant(code_hash=OLD_CODE, app=1, scopes="read", redirect_uri=BACK)
         submit(2, grant)
         self.now += GRANT_MS
@@ -104,6 +140,18 @@ class World(PlainEngine):
         self.boost = submit(2, Boost(post=self.public)).id
         submit(2, Favourite(post=self.public))
         submit(2, Follow(account=5))
+        submit(SERVER, Register(name="gone"))
+        submit(1, Suspend(account=GONE))
+        self.asked = submit(1, poll("a", "b")).id
+        submit(2, Vote(post=self.asked, choices=(0,)))
+        for _ in range(PINS_PER_ACCOUNT):
+            submit(3, Pin(post=submit(3, Post(text="pin")).id))
+        self.unpinned = submit(3, Post(text="pin")).id
+        self.edited = submit(3, Post(text="edited")).id
+        for number in range(EDITS_PER_POST):
+            submit(3, Edit(post=self.edited, text=f"edited {number}"))
+        self.group = submit(1, CreateGroup(name="walkers", join="invitation")).id
+        self.list = submit(2, CreateList(title="x")).id
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +235,7 @@ ACCOUNTS: list[Case] = [
     (1, Password(account=1, password_hash="h"), ""),
     (SERVER, Password(account=2, password_hash="h"), ""),
     (2, SetRole(account=2, role="administrator"), "forbidden"),
-    (NOBODY, SetRole(account=2, role="member"), "forbidden"),
+    (NOBODY, SetRole(account=2, role="member"), "not_found"),
     (1, SetRole(account=NOBODY, role="member"), "not_found"),
     (1, SetRole(account=2, role="moderator"), ""),
     (SERVER, SetRole(account=2, role="administrator"), ""),
@@ -318,6 +366,59 @@ POSTS: list[Case] = [
 ]  # fmt: skip
 
 
+def poll(*options: str, seconds: int = 300) -> Post:
+    return Post(text="?", poll=Poll(options, seconds))
+
+
+def set_filter(**fields: object) -> SetFilter:
+    return SetFilter(**{"title": "x", "contexts": ("home",), **fields})  # type: ignore[arg-type]
+
+
+PLACE: list[Case] = [
+    (2, SetRules(rules=("x",)), "forbidden"),
+    (1, SetRules(rules=("x",) * RULES), ""),
+    (1, SetRules(rules=("x",) * (RULES + 1)), "rules_many"),
+    (1, Setting(name="colour", value="red"), "setting_unknown"),
+    (1, Setting(name="registrations", value="maybe"), "setting_malformed"),
+    (1, Setting(name="registrations", value="open"), "already_done"),
+    (SERVER, register(signed_up=True), ""),
+    (SERVER, register(signed_up=True, invite_hash=CLOSED), "invite_unknown"),
+    (1, Restore(account=2), "already_done"),
+    (1, ApproveAccount(account=GONE), "standing_wrong"),
+    (GONE, Post(text="x"), "account_suspended"),
+]
+
+PRIVATE: list[Case] = [
+    (2, Follow(account=1, languages=("de",) * LANGUAGES_PER_FOLLOW), ""),
+    (2, Follow(account=1, languages=("de",) * (LANGUAGES_PER_FOLLOW + 1)), "languages_many"),
+    (1, BlockDomain(domain="a.example"), ""),
+    (1, BlockDomain(domain="A example"), "domain_malformed"),
+    (2, Endorse(account=1), ""),
+    (1, Endorse(account=2), "endorsement_follow"),
+    (1, FollowTag(name="x"), ""),
+    (1, FollowTag(name="#X"), "tag_malformed"),
+    (2, AddToList(list=NOTHING, accounts=(1,)), "not_found"),
+    (1, set_filter(), ""),
+    (1, set_filter(contexts=()), "filter_contexts"),
+    (1, set_filter(keywords=(Keyword("x"),) * KEYWORDS_PER_FILTER), ""),
+    (1, set_filter(keywords=(Keyword("x"),) * (KEYWORDS_PER_FILTER + 1)), "filter_long"),
+    (1, set_filter(posts=(1,) * (POSTS_PER_FILTER + 1)), "filter_long"),
+]
+
+POLLS: list[Case] = [
+    (1, poll("a", "b"), ""),
+    (1, poll("a"), "poll_options"),
+    (1, poll(*"abcde"), "poll_options"),
+    (1, poll("a", " "), "poll_option_empty"),
+    (1, poll("a", "a"), "poll_option_twice"),
+    (1, poll("a", "b", seconds=POLL_SECONDS_MIN - 1), "poll_seconds"),
+    (1, poll("a", "b", seconds=POLL_SECONDS_MAX + 1), "poll_seconds"),
+    (1, Post(text="x", visibility="group"), "group_missing"),
+    (1, Draft(post=Post(text="x"), at=1), "draft_moment"),
+    (1, Draft(post=Post(text="x"), at=TOO_BIG), "draft_moment"),
+]
+
+
 def of_posts(world: World) -> list[Case]:
     public, unlisted, followers, direct = (
         world.public, world.unlisted, world.followers, world.direct,
@@ -358,6 +459,36 @@ def of_posts(world: World) -> list[Case]:
     ]  # fmt: skip
 
 
+def of_acts(world: World) -> list[Case]:
+    asked, ended, edited = world.asked, world.ended, world.edited
+    return [
+        (5, Vote(post=asked, choices=(1,)), ""),
+        (5, Vote(post=asked, choices=(0, 1)), "vote_choices"),
+        (5, Vote(post=asked, choices=(2,)), "vote_choices"),
+        (5, Vote(post=asked, choices=()), "vote_choices"),
+        (1, Vote(post=asked, choices=(0,)), "vote_own"),
+        (2, Vote(post=asked, choices=(0,)), "vote_twice"),
+        (5, Vote(post=ended, choices=(0,)), "poll_ended"),
+        (5, Vote(post=world.public, choices=(0,)), "not_found"),
+        (2, Post(text="x", quote_of=world.public), ""),
+        (2, Post(text="x", quote_of=world.followers), "quote_not_allowed"),
+        (2, Pin(post=world.public), "pin_not_allowed"),
+        (1, Pin(post=world.direct), "pin_not_allowed"),
+        (1, Pin(post=world.public), ""),
+        (3, Pin(post=world.unpinned), "pins_many"),
+        (3, Edit(post=edited, text="again"), "edits_many"),
+        (3, Edit(post=world.unpinned, text="again"), ""),
+        (3, Edit(post=world.unpinned, text="pin"), "already_done"),
+        (2, JoinGroup(group=world.group), "invitation_missing"),
+        (2, ChangeGroup(group=world.group), "group_role_missing"),
+        (1, ChangeGroup(group=world.group, rules=("x",) * (RULES + 1)), "rules_many"),
+        (2, AddToList(list=world.list, accounts=(1,)), ""),
+        (2, AddToList(list=world.list, accounts=(4,)), "list_not_followed"),
+        (2, AddToList(list=world.list, accounts=tuple(range(1, 502))), "list_accounts_many"),
+        (1, AddToList(list=world.list, accounts=(1,)), "not_found"),
+    ]
+
+
 def of_queues(world: World) -> list[Case]:
     (mention,) = world.state.execute("select min(number) from notifications where account = 1")
     return [
@@ -377,7 +508,23 @@ def of_queues(world: World) -> list[Case]:
     ]
 
 
-FIXED = [*ACCOUNTS, *ACCESS, *GRAPH, *POSTS]
+FIXED = [*ACCOUNTS, *ACCESS, *GRAPH, *POSTS, *PLACE, *PRIVATE, *POLLS]
+
+FULL: list[tuple[str, int, Callable[[int], AnyMessage], str]] = [
+    ("ANNOUNCEMENTS", 1, lambda n: Announce(text=f"{n}"), "announcements_many"),
+    ("INVITES_PER_ACCOUNT", 1, lambda n: Invite(code_hash=bytes([n])), "invites_many"),
+    ("DOMAIN_BLOCKS_PER_ACCOUNT", 1, lambda n: BlockDomain(domain=f"{n}.example"), "domains_many"),
+    ("ENDORSEMENTS_PER_ACCOUNT", 1, lambda n: Endorse(account=n + 2), "endorsements_many"),
+    ("FILTERS_PER_ACCOUNT", 1, lambda n: set_filter(), "filters_many"),
+    ("FOLLOWED_TAGS", 1, lambda n: FollowTag(name=f"x{n}"), "tags_followed_many"),
+    ("FEATURED_TAGS", 1, lambda n: FeatureTag(name=f"x{n}"), "tags_featured_many"),
+    ("LISTS_PER_ACCOUNT", 1, lambda n: CreateList(title="x"), "lists_many"),
+    ("GROUPS_PER_ACCOUNT", 1, lambda n: CreateGroup(name=f"g_{'xyz'[n]}"), "groups_many"),
+    ("POSITIONS_PER_ACCOUNT", 1, lambda n: Read(queue=f"tag/x{n}", position=1), "positions_many"),
+    ("DRAFTS_PER_ACCOUNT", 1, lambda n: Draft(post=Post(text="x"), at=START_MS + 1), "drafts_many"),
+]
+"""A limit of how many an account, or the place, has: made smaller here, so that three are too
+many."""
 
 
 def name_of(case: object) -> str | None:
@@ -397,6 +544,44 @@ def test_refusals_of_posts(world: World) -> None:
 def test_refusals_of_queues(world: World) -> None:
     for actor, message, code in of_queues(world):
         assert world.refusal(actor, message) == code, (actor, message)
+
+
+@pytest.mark.parametrize(("limit", "actor", "make", "code"), FULL, ids=[full[0] for full in FULL])
+def test_how_many(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    actor: int,
+    make: Callable[[int], AnyMessage],
+    code: str,
+) -> None:
+    engine = PlainEngine(tmp_path, accounts=5)
+    for account in (2, 3, 4):
+        engine.submit(1, Follow(account=account))
+    module = sys.modules[CHECKS[type(make(0))].__module__]
+    monkeypatch.setattr(module, limit, 2)
+    for n in range(2):
+        assert engine.refusal(actor, make(n)) == ""
+        engine.submit(actor, make(n))
+    assert engine.refusal(actor, make(2)) == code
+    engine.close()
+
+
+def test_refusals_of_acts(world: World) -> None:
+    for actor, message, code in of_acts(world):
+        assert world.refusal(actor, message) == code, (actor, message)
+
+
+def test_by_invitation(tmp_path: Path) -> None:
+    engine = PlainEngine(tmp_path, accounts=1)
+    engine.submit(1, Setting(name="registrations", value="invitation"))
+    engine.submit(1, Invite(code_hash=CODE))
+    assert engine.refusal(SERVER, register(signed_up=True)) == "invitation_needed"
+    assert engine.refusal(SERVER, register()) == ""
+    engine.submit(SERVER, register(signed_up=True, invite_hash=CODE))
+    again = register(name="other", signed_up=True, invite_hash=CODE)
+    assert engine.refusal(SERVER, again) == "invite_unknown"
+    engine.close()
 
 
 def test_an_email_is_one_accounts(tmp_path: Path) -> None:
@@ -434,8 +619,9 @@ def test_every_refusal_that_check_can_raise_is_raised_here(world: World) -> None
     )
     raised = set(re.findall(r'Refused\(\s*"(\w+)"', source))
     assert raised <= set(REFUSALS)
-    cases = [*FIXED, *of_posts(world), *of_queues(world)]
-    tested = {code for _, _, code in cases} | {"email_taken", "registrations_closed"}
+    cases = [*FIXED, *of_posts(world), *of_acts(world), *of_queues(world)]
+    tested = {code for _, _, code in cases} | {code for *_, code in FULL}
+    tested |= {"email_taken", "registrations_closed", "invitation_needed"}
     assert raised <= tested
 
 

@@ -9,6 +9,7 @@ from tests.web.pages import Page, follow, get, send
 from tests.web.site import PASSWORD, Site
 
 from covey.edge.access import SESSION_COOKIE
+from covey.messages import SERVER, Restore, Setting, Suspend
 
 
 def test_sign_up_log_out_and_in_again(server: Site) -> None:
@@ -203,3 +204,35 @@ def test_an_ended_session_is_not_another_account(server: Site) -> None:
     late = server.browser()
     late.cookies.set(SESSION_COOKIE, server.sessions["saul"])
     assert late.get("/home").status_code == 303
+
+
+def test_who_is_suspended_is_not_there(server: Site) -> None:
+    number = server.register("sully")
+    post = server.post("sully", "buy this")
+    stranger, own = server.browser(), server.browser("sully")
+    assert stranger.get("/@sully").status_code == 200
+    server.submit(SERVER, Suspend(account=number))
+    assert stranger.get("/@sully").status_code == 404
+    assert stranger.get(f"/@sully/{post}").status_code == 404
+    assert "buy this" not in stranger.get("/").text
+    # out at once, and not in again
+    assert own.get("/home").status_code == 303
+    server.forget_attempts()
+    form = get(stranger, "/login").form("/login")
+    answer = send(stranger, form, name="sully", password=PASSWORD)
+    assert answer.status_code == 403
+    assert "This account is suspended" in answer.text
+    server.submit(SERVER, Restore(account=number))
+    assert stranger.get("/@sully").status_code == 200
+
+
+def test_a_server_that_takes_nobody(server: Site) -> None:
+    browser = server.browser()
+    form = get(browser, "/signup").form("/signup")
+    server.submit(SERVER, Setting(name="registrations", value="closed"))
+    try:
+        answer = send(browser, form, name="newton", password=PASSWORD, email="")
+        assert answer.status_code == 403
+        assert "does not take registrations" in answer.text
+    finally:
+        server.submit(SERVER, Setting(name="registrations", value="open"))

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.web.pages import get
 from tests.web.site import Site
 
+from covey.messages import CreateGroup
+
 ANY = st.one_of(
     st.text(max_size=40),
     st.text(alphabet="@#:/.?&=[]<>\"'\n\r\0\u202e\ufeff\u0301ßİ日👋a1 ", max_size=40),
@@ -25,6 +27,17 @@ WORDS = {
     "/home/read": ["position", "back"],
     "/notifications/read": ["position", "back"],
     "/@any/follow": ["back"],
+    "/@any/1/vote": ["vote1", "back"],
+    "/@any/1/edit": ["text", "warning", "language", "key"],
+    "/@any/1/take-out": ["group"],
+    "/groups/new": ["name", "display_name", "note", "join", "key"],
+    "/@any_group/settings": ["display_name", "note", "join", "rules"],
+    "/@any_group/invite": ["who"],
+    "/@any_group/join": ["back"],
+    "/lists": ["title", "key"],
+    "/lists/99999999999999999999": ["title", "replies", "exclusive"],
+    "/tags/any/follow": ["back"],
+    "/read/home": ["position", "back"],
 }  # fmt: skip
 
 
@@ -32,6 +45,7 @@ WORDS = {
 def browsers(server: Site) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """A member's and a stranger's."""
     server.register("any")
+    server.submit("any", CreateGroup(name="any_group"))
     with server.browser("any") as member, server.browser() as stranger:
         yield member, stranger
 
@@ -54,7 +68,20 @@ def test_forms(browsers: Browsers, data: st.DataObject) -> None:
 
 
 @given(
-    path=st.sampled_from(["/{}", "/@{}", "/@{}/followers", "/@any/{}", "/tags/{}", "/static/{}"]),
+    path=st.sampled_from(
+        [
+            "/{}",
+            "/@{}",
+            "/@{}/followers",
+            "/@any/{}",
+            "/tags/{}",
+            "/static/{}",
+            "/@{}/members",
+            "/lists/{}",
+            "/@any/{}/edit",
+            "/@{}/settings",
+        ]
+    ),
     part=ANY,
     query=st.dictionaries(
         st.sampled_from(["max_id", "min_id", "next", "said", "key"]), ANY, max_size=3

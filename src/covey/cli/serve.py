@@ -122,6 +122,7 @@ class Supervisor:
             "lifeline_fd": self._lifeline,
             "lock_fd": self._lock,
             "accept_clock": self._accept_clock,
+            "compile_kernel": self._settings.kernel == "auto",
             "log_level": self._settings.log_level,
         }
         return self._spawn("covey.engine.process", orders, (self._lock,))

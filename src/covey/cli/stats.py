@@ -12,7 +12,7 @@ from covey.cli.progress import progress
 from covey.delivery.audience import audience
 from covey.delivery.graph import Graph
 from covey.log import Log
-from covey.state.posts import FROZEN, candidate_of
+from covey.state.candidates import FROZEN, candidate_of
 from covey.state.queries import Snapshot, StateReader
 from covey.state.state import load_graph, state_path
 

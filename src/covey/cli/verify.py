@@ -27,7 +27,18 @@ from covey.engine.attach import attach, is_running
 from covey.limits import ARENA_BYTES_MAX
 from covey.log import Log, LogDamaged
 from covey.log.log import entry_of
-from covey.messages import App, Boost, Post, Register, next_id
+from covey.messages import (
+    Announce,
+    App,
+    Boost,
+    CreateGroup,
+    CreateList,
+    Due,
+    Post,
+    Register,
+    SetFilter,
+    next_id,
+)
 from covey.state.merge import merge
 from covey.state.queries import StateReader
 from covey.state.state import Outcome, State, state_path
@@ -122,10 +133,13 @@ def check_log(log: Log, report: Report) -> None:
                 if number % 1_000 == 0:
                     advance(1_000)
             expected = 0
-            if isinstance(message, Post | Boost):
+            # a `due` that releases a draft has the post's id
+            if isinstance(message, Post | Boost) or (isinstance(message, Due) and row[5]):
                 expected = last_id = next_id(stamp, last_id)
-            elif isinstance(message, Register):
+            elif isinstance(message, Register | CreateGroup):
                 expected = accounts = accounts + 1
+            elif isinstance(message, CreateList | SetFilter | Announce):
+                expected = number
             elif isinstance(message, App):
                 expected = apps = apps + 1
             if row[5] != expected:
@@ -181,8 +195,9 @@ def compare(held: apsw.Connection, built: apsw.Connection, report: Report) -> No
             report.found("state", f"table {name} has other columns than the schema")
             continue
         columns, key = tables[name]
-        order = ", ".join(columns[i] for i in key) or "rowid"
-        select = f"select {', '.join(columns)} from {name} order by {order}"
+        quoted = [f'"{column}"' for column in columns]
+        order = ", ".join(quoted[i] for i in key) or "rowid"
+        select = f"select {', '.join(quoted)} from {name} order by {order}"
         mine, theirs = held.execute(select), built.execute(select)
         for one, other in _side_by_side(mine, theirs, key):
             rows_in_all += 1
@@ -269,7 +284,7 @@ class Homes(Watcher):
         self._readers: list[BitMap] = []
 
     def applied(self, state: State, outcome: Outcome) -> None:
-        for _, post, _ in outcome.posted:
+        for _, post in outcome.posted:
             self._ids.append(post.id)
             self._readers.append(audience(state.graph, post))
 

@@ -46,7 +46,7 @@ from covey.delivery.layout import (
 )
 
 if TYPE_CHECKING:
-    from covey.delivery.kernels import Accounts, Signed, Words
+    from covey.delivery.kernels import Accounts, Deliver, Signed, Words
 
 TRUSTED = platform.machine() in ("x86_64", "AMD64")
 """Whether other processes see this machine's stores in the order in which they were made."""
@@ -89,7 +89,9 @@ class Arena:
 
         self.memory = memory
         self._words = memoryview(memory).cast("Q")
-        self._kernel = kernels
+        self._move_floors = kernels.move_floors
+        self._deliver: Deliver = kernels.deliver
+        self.kernel = "numpy"
         self.arrays = kernels.Memory.of(memoryview(memory), _layout_of(self._words))
         self.stop = stop
 
@@ -104,6 +106,10 @@ class Arena:
         memory = mmap.mmap(-1, layout.end)
         _initialise(memory, layout)
         return cls(memory)
+
+    def use(self, kernel: str, deliver: "Deliver") -> None:
+        """From the next batch on, deliver by this one: it writes the same bytes."""
+        self.kernel, self._deliver = kernel, deliver
 
     def is_complete(self, applied: int) -> bool:
         """Whether it holds what the state holds that was applied up to this log number."""
@@ -145,13 +151,13 @@ class Arena:
         within a post. Raises ArenaTooSmall (nothing is written) and ArenaWornOut.
         """
         assert self._words[DIRTY], "deliveries come between begin and finish"
-        self._kernel.deliver(self.arrays, posts, offsets, recipients, self.stop)
+        self._deliver(self.arrays, posts, offsets, recipients, self.stop)
 
     def move_floors(self, accounts: "Accounts", floors: "Words") -> None:
         """Believe nothing at or below `floors[i]` (uint64[k], post ids) for `accounts[i]`
         (uint32[k]). A floor never sinks. Raises ArenaTooSmall (nothing is written)."""
         assert self._words[DIRTY], "floors move between begin and finish"
-        self._kernel.move_floors(self.arrays, accounts, floors)
+        self._move_floors(self.arrays, accounts, floors)
         self.stop("floors")
 
     def finish(

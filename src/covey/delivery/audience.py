@@ -8,12 +8,15 @@ out of homes.
 | reason | who | not those who |
 |---|---|---|
 | self | the author, except direct posts | - |
-| follow | followers, where it is public, unlisted or | set the author aside; do not follow whom |
-|        | followers-only                             | it replies to; hide the author's boosts  |
+| follow | followers, where it is public, unlisted, | do not follow whom it replies to; hide the |
+|        | followers-only or local | author's boosts; take only other languages; have the      |
+|        |                         | author in an exclusive list                               |
+| group | members of a group that it is posted to | - |
+| tag | followers of a tag in it, where it is public and the author not limited | - |
 
-Set aside: the reader blocks or mutes the author, or the author blocks the reader; for a boost also
-the original's author in the author's place, either way; the post mentions somebody the reader
-blocks.
+And none of those who set it aside: the reader blocks or mutes the author or its domain, or the
+author blocks the reader; for a boost or a quote also the original's author in the author's place,
+either way; the post mentions somebody the reader blocks.
 """
 
 from __future__ import annotations
@@ -21,11 +24,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from pyroaring import BitMap
 
 from covey.delivery.graph import Graph
-from covey.messages import Visibility
+from covey.messages import RepliesPolicy, Visibility
 
 
 class Reach(IntEnum):
@@ -35,14 +38,22 @@ class Reach(IntEnum):
     UNLISTED = 1
     FOLLOWERS = 2
     DIRECT = 3
+    GROUP = 4
+    """Only in the groups it is posted to."""
+    LOCAL = 5
+    """As public, but for this server's accounts alone."""
 
     @property
     def word(self) -> Visibility:
         return _WORDS[self]
 
 
-_WORDS: Final[tuple[Visibility, ...]] = ("public", "unlisted", "followers", "direct")
+_WORDS: Final[tuple[Visibility, ...]] = (
+    "public", "unlisted", "followers", "direct", "group", "local"
+)  # fmt: skip
 REACH: Final[dict[str, Reach]] = {word: Reach(place) for place, word in enumerate(_WORDS)}
+
+TO_FOLLOWERS: Final = frozenset({Reach.PUBLIC, Reach.UNLISTED, Reach.FOLLOWERS, Reach.LOCAL})
 
 
 class Candidate(Struct, frozen=True):
@@ -55,7 +66,12 @@ class Candidate(Struct, frozen=True):
     reply_account: int = 0
     boost_of: int = 0
     boost_account: int = 0
+    quote_account: int = 0
+    language: str = ""
     mentioned: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    """Posted to."""
+    tags: tuple[str, ...] = ()
 
 
 class Seen(Protocol):
@@ -67,6 +83,22 @@ class Seen(Protocol):
     def visibility(self) -> int: ...
     @property
     def mentioned(self) -> tuple[int, ...]: ...
+    @property
+    def groups(self) -> tuple[int, ...]: ...
+
+
+class Everybody(Struct, frozen=True):
+    """What concerns all readers alike."""
+
+    hidden: BitMap
+    """Accounts that are pending, suspended or closed: nobody sees what they wrote."""
+    limited: BitMap
+    """Accounts whose posts reach those who follow them and nobody else."""
+    open_groups: BitMap
+    """Groups whose posts everybody may see."""
+
+
+NOTHING_SPECIAL: Final = Everybody(BitMap(), BitMap(), BitMap())
 
 
 class Relations(Struct, frozen=True):
@@ -80,6 +112,15 @@ class Relations(Struct, frozen=True):
     aside: BitMap
     """Whom it blocks or mutes, and who blocks it."""
     blocked_by: BitMap
+    exclusive: BitMap = BitMap()
+    """Whom it has in an exclusive list."""
+    languages: dict[int, frozenset[str]] = {}
+    """Of whom it takes only posts in these languages."""
+    groups: BitMap = BitMap()
+    """Of which it is a member."""
+    tags: frozenset[str] = frozenset()
+    """That it follows."""
+    everybody: Everybody = NOTHING_SPECIAL
 
 
 STRANGER: Final = Relations(0, BitMap(), BitMap(), BitMap(), BitMap(), BitMap())
@@ -90,61 +131,147 @@ def audience(graph: Graph, post: Candidate) -> BitMap:
     author = post.account
     if post.visibility == Reach.DIRECT:
         return BitMap()
-    readers = graph.followers[author] - graph.aside(author)
-    if post.boost_of:
-        readers -= graph.boost_hiders[author]
-        if post.boost_account != author:
-            readers -= graph.aside(post.boost_account)
-    elif post.reply_to and post.reply_account != author:
-        parent = post.reply_account
-        follows_parent = graph.followers[parent]
-        hears_parent = parent in readers
-        readers &= follows_parent
-        if hears_parent:
-            readers.add(parent)
+    readers = _followers(graph, post) if post.visibility in TO_FOLLOWERS else BitMap()
+    for group in post.groups:
+        readers |= graph.members[group]
+    limited = graph.hidden.has(graph.LIMITED, author)
+    if post.tags and post.visibility == Reach.PUBLIC and not limited:
+        for tag in post.tags:
+            readers |= graph.tag_followers[tag]
+    readers -= graph.aside(author)
+    for original in (post.boost_account, post.quote_account):
+        if original and original != author:
+            readers -= graph.aside(original)
     for mentioned in post.mentioned:
         readers -= graph.blockers[mentioned]
     readers.add(author)
     return readers
 
 
+def _followers(graph: Graph, post: Candidate) -> BitMap:
+    """For the reason follow."""
+    author = post.account
+    readers = graph.followers[author] - graph.hiders[author]
+    choosers = graph.choosers[author]
+    if choosers and post.language:
+        readers -= choosers - graph.takers[author, post.language]
+    if post.boost_of:
+        readers -= graph.boost_hiders[author]
+    elif post.reply_to and post.reply_account != author:
+        parent = post.reply_account
+        hears_parent = parent in readers
+        readers &= graph.followers[parent]
+        if hears_parent:
+            readers.add(parent)
+    return readers
+
+
 def delivered(post: Candidate, reader: Relations) -> bool:
     """Does the post stand in this reader's home?"""
-    author = post.account
-    if post.visibility == Reach.DIRECT:
+    author, everybody = post.account, reader.everybody
+    if post.visibility == Reach.DIRECT or author in everybody.hidden:
         return False
     if author == reader.account:
         return True
-    if author not in reader.following or author in reader.aside:
+    if author in reader.aside:
         return False
+    for original in (post.boost_account, post.quote_account):
+        if original != author and original in reader.aside:
+            return False
+    if any(account in reader.blocks for account in post.mentioned):
+        return False
+    return (
+        _follows(post, reader)
+        or any(group in reader.groups for group in post.groups)
+        or (
+            post.visibility == Reach.PUBLIC
+            and author not in everybody.limited
+            and any(tag in reader.tags for tag in post.tags)
+        )
+    )
+
+
+def _follows(post: Candidate, reader: Relations) -> bool:
+    """For the reason follow."""
+    author = post.account
+    if (
+        post.visibility not in TO_FOLLOWERS
+        or author not in reader.following
+        or author in reader.exclusive
+    ):
+        return False
+    if post.language and reader.languages:
+        taken = reader.languages.get(author)
+        if taken and post.language not in taken:
+            return False
     if post.boost_of:
-        return author not in reader.hides_boosts and post.boost_account not in reader.aside
+        return author not in reader.hides_boosts
     parent = post.reply_account
-    if post.reply_to and parent not in (author, reader.account) and parent not in reader.following:
+    return not post.reply_to or parent in (author, reader.account) or parent in reader.following
+
+
+class Listing(Struct, frozen=True):
+    """One of a reader's lists."""
+
+    members: BitMap
+    replies: RepliesPolicy
+    """Answers to others stand in it where the reader follows them too, only where they are in the
+    list too, or nowhere."""
+    reader: Relations
+    """The reader as if it had no exclusive lists."""
+
+
+def listing(reader: Relations, members: BitMap, replies: RepliesPolicy) -> Listing:
+    return Listing(members, replies, structs.replace(reader, exclusive=BitMap()))
+
+
+def listed(post: Candidate, list_: Listing) -> bool:
+    """Does the post stand in the list? It does where its author is a member and, were there no
+    exclusive lists, it would stand in the reader's home; but for answers that the list leaves out.
+    """
+    author, reader = post.account, list_.reader
+    if author not in list_.members or not delivered(post, reader):
         return False
-    return not any(account in reader.blocks for account in post.mentioned)
+    if not post.reply_to or post.reply_account in (author, reader.account):
+        return True
+    if list_.replies == "followed":
+        return post.reply_account in reader.following
+    return list_.replies == "list" and post.reply_account in list_.members
 
 
 def visible(post: Seen, reader: Relations) -> bool:
     """May this reader see the post at all? Looked at on every row served, whatever brought it
     there. A boost is visible where its original is: ask for the original."""
-    author = post.account
+    author, reach = post.account, post.visibility
+    if author in reader.everybody.hidden:
+        return False
     if author == reader.account:
         return True
     if author in reader.blocked_by:
         return False
-    if post.visibility <= Reach.UNLISTED:
+    if reach <= Reach.UNLISTED:
         return True
-    if reader.account and reader.account in post.mentioned:
+    if not reader.account:
+        return reach == Reach.GROUP and _in_open_group(post, reader)
+    if reader.account in post.mentioned or reach == Reach.LOCAL:
         return True
-    return post.visibility == Reach.FOLLOWERS and author in reader.following
+    if reach == Reach.GROUP:
+        return any(group in reader.groups for group in post.groups) or _in_open_group(post, reader)
+    return reach == Reach.FOLLOWERS and author in reader.following
+
+
+def _in_open_group(post: Seen, reader: Relations) -> bool:
+    return any(group in reader.everybody.open_groups for group in post.groups)
 
 
 def sets_aside(post: Seen, reader: Relations) -> bool:
-    """Does a queue of everybody (public, a tag) leave the post out for this reader? One's own posts
-    it never does."""
-    if post.account == reader.account:
+    """Does a queue of everybody (public, a tag, a group) leave the post out for this reader? One's
+    own posts it never does; those of limited accounts it has for their followers."""
+    author = post.account
+    if author == reader.account:
         return False
-    return post.account in reader.aside or any(
-        account in reader.blocks for account in post.mentioned
-    )
+    if author in reader.aside:
+        return True
+    if author in reader.everybody.limited and author not in reader.following:
+        return True
+    return any(account in reader.blocks for account in post.mentioned)

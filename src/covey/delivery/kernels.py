@@ -43,6 +43,7 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 Accounts: TypeAlias = npt.NDArray[np.uint32]
 Signed: TypeAlias = npt.NDArray[np.int64]  # numpy indexes with these without a copy
 Stop: TypeAlias = Callable[[str], None]
+Deliver: TypeAlias = Callable[["Memory", Words, Signed, Accounts, Stop], None]
 
 PIECE_DELIVERIES: Final = 1 << 15
 """Handled at once, so that their scratch (100 to 200 bytes each) stays in the processor's cache:
@@ -75,15 +76,7 @@ def deliver(
     of the order of stores, once it is passed. Raises ArenaTooSmall, with nothing written, for a
     recipient without a head, and ArenaWornOut when there are no chunk numbers left.
     """
-    assert len(offsets) == len(posts) + 1
-    assert offsets[0] == 0
-    assert offsets[-1] == len(recipients)
-    if not len(recipients):
-        return
-    if (last := int(recipients.max())) >= len(memory.newest):
-        raise ArenaTooSmall(f"account {last}: the arena holds {len(memory.newest)} accounts")
-    if memory.header[NEXT] + len(recipients) > LAST_NUMBER:
-        raise ArenaWornOut(f"chunk numbers end at {LAST_NUMBER}: restart the server")
+    check_batch(memory, posts, offsets, recipients)
     ids = posts.view(np.int64).repeat(offsets[1:] - offsets[:-1])
     start = 0
     while start < len(ids):
@@ -91,13 +84,27 @@ def deliver(
         start += _deliver_piece(memory, ids[start:end], recipients[start:end], stop)
 
 
+def check_batch(memory: Memory, posts: Words, offsets: Signed, recipients: Accounts) -> None:
+    """Raises what `deliver` raises."""
+    assert len(offsets) == len(posts) + 1
+    assert offsets[0] == 0
+    assert offsets[-1] == len(recipients)
+    _check_heads(memory, recipients)
+    if memory.header[NEXT] + len(recipients) > LAST_NUMBER:
+        raise ArenaWornOut(f"chunk numbers end at {LAST_NUMBER}: restart the server")
+
+
+def _check_heads(memory: Memory, accounts: Accounts) -> None:
+    if len(accounts) and (last := int(accounts.max())) >= len(memory.newest):
+        raise ArenaTooSmall(f"account {last}: the arena holds {len(memory.newest)} accounts")
+
+
 def move_floors(memory: Memory, accounts: Accounts, floors: Words) -> None:
     """Raise the floor of `accounts[i]` to `floors[i]`; a floor never sinks.
 
     Raises ArenaTooSmall, with nothing written, for an account without a head.
     """
-    if len(accounts) and (last := int(accounts.max())) >= len(memory.newest):
-        raise ArenaTooSmall(f"account {last}: the arena holds {len(memory.newest)} accounts")
+    _check_heads(memory, accounts)
     np.maximum.at(memory.floors, accounts, floors)
 
 

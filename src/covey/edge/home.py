@@ -1,9 +1,10 @@
-"""The home queue as a reader sees it: raw candidates without tombstones, and without boosts of what
-stands near by."""
+"""Home and lists as a reader sees them: raw candidates without tombstones, and without boosts of
+what stands near by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Final, Generic
 
@@ -12,8 +13,9 @@ from covey.delivery.audience import Relations
 from covey.edge.cursor import Cursor, Page
 from covey.edge.cursor import page as page_of
 from covey.edge.shown import Load, Post, is_shown, load_originals
+from covey.errors import Refused
 from covey.limits import BOOST_WINDOW
-from covey.state.home import ids_above, ids_below
+from covey.state.home import ids_above, ids_below, list_ids_above, list_ids_below
 from covey.state.queries import PostRow, Snapshot
 
 PIECE_POSTS_MAX: Final = 512
@@ -24,29 +26,57 @@ def page(
     snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, cursor: Cursor
 ) -> Page[PostRow]:
     """A page of the reader's home. Positions are post ids; `posts` has the originals of boosts."""
-    home = Home(snapshot, arena, reader, snapshot.posts)
+    return _page(home_feed(snapshot, arena, reader, snapshot.posts), cursor)
+
+
+def list_page(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
+    """A page of one of the reader's lists. Raises Refused("not_found") where it is not."""
+    return _page(list_feed(snapshot, reader, number, snapshot.posts), cursor)
+
+
+def _page(feed: Feed[PostRow], cursor: Cursor) -> Page[PostRow]:
     below, above, limit = cursor.below, cursor.above, cursor.limit
     if cursor.ascending:
-        rows = list(islice(home.upwards(above, below, limit), limit))[::-1]
+        rows = list(islice(feed.upwards(above, below, limit), limit))[::-1]
     else:
-        rows = list(islice(home.downwards(below, above, limit), limit))
-    return page_of(cursor, rows, lambda row: row.id, home.originals)
+        rows = list(islice(feed.downwards(below, above, limit), limit))
+    return page_of(cursor, rows, lambda row: row.id, feed.originals)
 
 
-class Home(Generic[Post]):
-    """A reader's home at one moment. `load` makes rows of ids."""
+def home_feed(
+    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, load: Load[Post]
+) -> Feed[Post]:
+    """The reader's home at one moment. `load` makes rows of ids."""
+    place = snapshot, arena, reader
+    return Feed(snapshot, reader, load, partial(ids_below, *place), partial(ids_above, *place))
+
+
+def list_feed(snapshot: Snapshot, reader: Relations, number: int, load: Load[Post]) -> Feed[Post]:
+    """One of the reader's lists at one moment. Raises Refused("not_found") where it is not."""
+    found = snapshot.listing(reader, number)
+    if found is None:
+        raise Refused("not_found")
+    down, up = partial(list_ids_below, snapshot, found), partial(list_ids_above, snapshot, found)
+    return Feed(snapshot, reader, load, down, up)
+
+
+class Feed(Generic[Post]):
+    """What is shown of raw candidates. `down(below, above, wanted)` gives their ids newest first,
+    `up(above, below, wanted)` oldest first; `load` makes rows of ids."""
 
     def __init__(
         self,
         snapshot: Snapshot,
-        arena: ArenaReader | None,
         reader: Relations,
         load: Load[Post],
+        down: Callable[[int, int, int], Iterator[int]],
+        up: Callable[[int, int, int], Iterator[int]],
     ) -> None:
         self._snapshot = snapshot
-        self._arena = arena
         self._reader = reader
         self._load = load
+        self._ids_below = down
+        self._ids_above = up
         self.originals: dict[int, Post] = {}
         """Of the boosts met so far, by id."""
 
@@ -68,7 +98,7 @@ class Home(Generic[Post]):
 
     def upwards(self, above: int, below: int, wanted: int) -> Iterator[Post]:
         """The same, oldest first."""
-        raw = ids_above(self._snapshot, self._arena, self._reader, above, below, wanted)
+        raw = self._ids_above(above, below, wanted)
         passed: list[int] = []
 
         def older() -> list[int]:
@@ -79,9 +109,6 @@ class Home(Generic[Post]):
             yield from reversed(self._shown(ids, older))
             passed = (ids + passed)[:BOOST_WINDOW]
             size, more = more, min(2 * more, PIECE_POSTS_MAX)
-
-    def _ids_below(self, below: int, above: int, wanted: int) -> Iterator[int]:
-        return ids_below(self._snapshot, self._arena, self._reader, below, above, wanted)
 
     def _window(self, above: int, known: Sequence[int]) -> list[int]:
         """What is missing to `known` for a whole window: a cursor ends a page, not a window."""

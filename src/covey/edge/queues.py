@@ -1,16 +1,24 @@
-"""All queues but home, by cursor: an account's outbox, public, a tag, a thread, notifications, and
-the lists of accounts around an account or a post."""
+"""All queues but home and lists, by cursor: an account's outbox, public, a tag, a group, a thread,
+conversations, what an account keeps, what a post was, notifications, and the accounts around an
+account or a post."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
 from covey.delivery.audience import STRANGER, Reach, Relations, sets_aside
 from covey.edge.cursor import Cursor, Page, fill, page
-from covey.edge.shown import Load, Post, is_shown, load_originals
+from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
+from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
+from covey.messages import Post as PostMessage
+from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
+from covey.state.texts import Facets, decode_facets
 
 THREAD_POSTS: Final = 1_000
 """Looked at for what a thread shows: deleted and hidden posts stand in the way too."""
@@ -35,7 +43,7 @@ def outbox(
     where = "from posts where account = ? and deleted = 0"
     values: tuple[object, ...] = (account,)
     if tag:
-        where += " and exists (select 1 from tags where tags.tag = ? and tags.post = id)"
+        where += " and exists (select 1 from tags where tag = ? and post = id and now = 1)"
         values = (*values, tag)
     if exclude_replies:
         where += " and (reply_to = 0 or reply_account = account)"
@@ -45,46 +53,95 @@ def outbox(
         # rows that `is_shown` would pass over one by one, here without making them
         reach = Reach.FOLLOWERS if account in reader.following else Reach.UNLISTED
         where += (
-            " and (visibility <= ? or exists"
+            f" and (visibility <= ? or visibility >= {int(Reach.GROUP)} or exists"
             " (select 1 from mentions where mentions.account = ? and mentions.post = id))"
         )
         values = (*values, reach, reader.account)
     originals: dict[int, PostRow] = {}
 
     def show(rows: Sequence[PostRow]) -> list[PostRow]:
-        load_originals(snapshot.posts, rows, originals)
-        return [row for row in rows if is_shown(row, originals, reader)]
+        return shown(snapshot.posts, rows, originals, reader)
 
     rows = fill(cursor, _posts(snapshot, cursor, where, "id", values), show, _id)
     return page(cursor, rows, _id, originals)
 
 
+class Shared(Struct, frozen=True):
+    """A queue that several readers see, each its part of it: posts `where`, in order of `id`."""
+
+    where: str
+    values: tuple[object, ...] = ()
+    id: str = "id"
+
+
+PUBLIC_QUEUE: Final = Shared(f"from posts where {PUBLIC}")
+
+
+def tag_queue(name: str) -> Shared:
+    return Shared("from tags join posts on id = post where tag = ? and now = 1", (name,), "post")
+
+
+def group_queue(reader: Relations, group: int) -> Shared:
+    """Raises Refused("not_found") unless the reader is a member or the group is open."""
+    if group not in reader.groups and group not in reader.everybody.open_groups:
+        raise Refused("not_found")
+    where = 'from group_posts join posts on id = post where "group" = ? and now = 1'
+    return Shared(where, (group,), "post")
+
+
+def conversation_queue(thread: int) -> Shared:
+    """Raises nothing: who takes no part in it sees nothing of it."""
+    where = f"from posts where thread = ? and visibility = {int(Reach.DIRECT)}"
+    return Shared(where, (thread,))
+
+
 def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
-    """What everybody posts: no boosts, no replies to others."""
-    return _shared(snapshot, reader, cursor, f"from posts where {PUBLIC}", "id", ())
+    """What everybody posts: no boosts, no replies to others. On a server that knows no others it is
+    the local queue, too."""
+    return shared(snapshot, reader, PUBLIC_QUEUE, cursor)
 
 
 def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
     """Public posts with the tag (normalised, without #), replies too."""
-    where = "from tags join posts on id = post where tag = ?"
-    return _shared(snapshot, reader, cursor, where, "post", (name,))
+    return shared(snapshot, reader, tag_queue(name), cursor)
 
 
-def _shared(
+def group(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
+    """Posts to the group that nobody took out of it. Raises Refused("not_found") unless the reader
+    is a member or the group is open."""
+    return shared(snapshot, reader, group_queue(reader, number), cursor)
+
+
+def conversation(
+    snapshot: Snapshot, reader: Relations, thread: int, cursor: Cursor
+) -> Page[PostRow]:
+    """The direct posts of a thread (the id of its first post) that the reader wrote or is mentioned
+    in."""
+    return shared(snapshot, reader, conversation_queue(thread), cursor)
+
+
+def shared(snapshot: Snapshot, reader: Relations, queue: Shared, cursor: Cursor) -> Page[PostRow]:
+    """A page of the queue as the reader sees it."""
+    return page(cursor, read_shared(snapshot, reader, queue, cursor, POST, PostRow), _id)
+
+
+def read_shared(
     snapshot: Snapshot,
     reader: Relations,
+    queue: Shared,
     cursor: Cursor,
-    where: str,
-    position: str,
-    values: tuple[object, ...],
-) -> Page[PostRow]:
-    """A queue of everybody, without what the reader set aside."""
+    columns: str,
+    make: Callable[..., Post],
+) -> list[Post]:
+    """The rows of a page; `make` makes one of `columns`."""
+    select = f"select {columns} {queue.where}"
+    pull = _pull(snapshot, cursor.ascending, select, queue.id, queue.values)
 
-    def show(rows: Sequence[PostRow]) -> list[PostRow]:
-        return [row for row in rows if is_shown(row, {}, reader) and not sets_aside(row, reader)]
+    def show(rows: Sequence[Post]) -> list[Post]:
+        rows = shown(snapshot.gists, rows, {}, reader)
+        return [row for row in rows if not sets_aside(row, reader)]
 
-    rows = fill(cursor, _posts(snapshot, cursor, where, position, values), show, _id)
-    return page(cursor, rows, _id)
+    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
 
 
 def thread(
@@ -102,14 +159,14 @@ def thread(
         f" select {POST} from up join posts on id = above order by place",
         (post.reply_to,),
     )
-    ancestors = [row for row in _rows(above) if is_shown(row, {}, reader)]
+    ancestors = shown(snapshot.gists, _rows(above), {}, reader)
     ancestors = ancestors[:CONTEXT_ANCESTORS][::-1]
 
     # level by level: a thread costs a query for each, not for each post
     children: dict[int, list[int]] = {}
-    shown: dict[int, PostRow] = {}
+    below: dict[int, PostRow] = {}
     level, left = [post.id], THREAD_POSTS
-    while level and left and len(shown) < CONTEXT_DESCENDANTS:
+    while level and left and len(below) < CONTEXT_DESCENDANTS:
         found = snapshot.rows(
             "select id, reply_to from posts where reply_to in carray(?) and reply_to != 0"
             " order by id limit ?",
@@ -120,15 +177,15 @@ def thread(
         for id_, parent in found:
             children.setdefault(parent, []).append(id_)
         rows = snapshot.posts(level)
-        for id_ in level:
-            if len(shown) < CONTEXT_DESCENDANTS and is_shown(rows[id_], {}, reader):
-                shown[id_] = rows[id_]
+        for row in shown(snapshot.gists, [rows[id_] for id_ in level], {}, reader):
+            if len(below) < CONTEXT_DESCENDANTS:
+                below[row.id] = row
     descendants: list[PostRow] = []
     stack = children.get(post.id, [])[::-1]
     while stack:
         id_ = stack.pop()
-        if id_ in shown:
-            descendants.append(shown[id_])
+        if id_ in below:
+            descendants.append(below[id_])
         stack += children.get(id_, [])[::-1]
     return ancestors, descendants
 
@@ -149,6 +206,218 @@ def flags(snapshot: Snapshot, account: int, ids: Collection[int]) -> tuple[set[i
     return {id_ for (id_,) in favourited}, {id_ for (id_,) in boosted}
 
 
+def marks(
+    snapshot: Snapshot, account: int, ids: Collection[int]
+) -> tuple[set[int], set[int], set[int]]:
+    """What the account keeps of posts (never a boost): (bookmarked, pinned, in a muted thread)."""
+    if not ids or not account:
+        return set(), set(), set()
+    # most keep nothing of a kind, which costs next to nothing to know
+    keeps = snapshot.row(
+        "select exists (select 1 from bookmarks where account = ?1),"
+        " exists (select 1 from pins where account = ?1),"
+        " exists (select 1 from muted_threads where account = ?1)",
+        (account,),
+    ) or (0, 0, 0)
+    found = (
+        {id_ for (id_,) in snapshot.rows(sql, (numbers(ids), account))} if any_ else set()
+        for any_, sql in zip(keeps, _MARKS, strict=True)
+    )
+    bookmarked, pinned, muted = found
+    return bookmarked, pinned, muted
+
+
+_MARKS: Final = (
+    "select post from bookmarks where post in carray(?) and account = ?",
+    "select post from pins where post in carray(?) and account = ?",
+    "select id from posts join muted_threads using (thread)"
+    " where id in carray(?) and muted_threads.account = ?",
+)
+
+
+# --- what an account keeps --------------------------------------------------------------------
+
+
+def bookmarks(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[tuple[int, PostRow]]:
+    """(number, post) of the reader's bookmarks; positions are their log numbers. What stands no
+    more, or may not be seen any more, is passed over."""
+    columns = ", ".join(f"p.{column}" for column in POST.split(", "))
+    select = (
+        f"select b.number, {columns} from bookmarks b join posts p on p.id = b.post"
+        " where b.account = ?"
+    )
+    pull = _pull(snapshot, cursor.ascending, select, "b.number", (reader.account,))
+    originals: dict[int, PostRow] = {}
+
+    def show(rows: Sequence[tuple[int, PostRow]]) -> list[tuple[int, PostRow]]:
+        load_originals(snapshot.posts, [post for _, post in rows], originals)
+        return [row for row in rows if is_shown(row[1], originals, reader)]
+
+    rows = fill(
+        cursor, lambda *place: [(row[0], PostRow(*row[1:])) for row in pull(*place)], show, _first
+    )
+    return page(cursor, rows, _first, originals)
+
+
+def pinned(snapshot: Snapshot, reader: Relations, account: int) -> list[PostRow]:
+    """What the account shows at the top of its profile, last pinned first; at most
+    PINS_PER_ACCOUNT."""
+    ids = snapshot.rows("select post from pins where account = ? order by number desc", (account,))
+    posts = snapshot.posts([id_ for (id_,) in ids])
+    return shown(snapshot.gists, [posts[id_] for (id_,) in ids], {}, reader)
+
+
+class DraftRow(Struct, frozen=True):
+    """A post that is held until `at` (stamp)."""
+
+    number: int
+    at: int
+    post: PostMessage
+
+
+_texts: Final = msgspec.msgpack.Decoder(tuple[str, ...])
+_post_message: Final = msgspec.msgpack.Decoder(PostMessage)
+
+
+def drafts(snapshot: Snapshot, account: int, cursor: Cursor) -> Page[DraftRow]:
+    """What the account holds; positions are the log numbers of the drafts."""
+    select = "select number, at, body from drafts where account = ?"
+    pull = _pull(snapshot, cursor.ascending, select, "number", (account,))
+    rows = fill(
+        cursor,
+        lambda *place: [DraftRow(n, at, _post_message.decode(b)) for n, at, b in pull(*place)],
+        list,
+        _number_of,
+    )
+    return page(cursor, rows, _number_of)
+
+
+def _number_of(row: DraftRow) -> int:
+    return row.number
+
+
+# --- of one post ------------------------------------------------------------------------------
+
+
+class Version(Struct, frozen=True):
+    """What a post said since `stamp`."""
+
+    stamp: int
+    language: str
+    warning: str
+    sensitive: int
+    text: str
+    facets_column: bytes
+    poll_column: bytes
+    """msgpack of its poll's options; empty: it had none."""
+
+    @property
+    def facets(self) -> Facets:
+        return decode_facets(self.facets_column)
+
+    @property
+    def poll(self) -> tuple[str, ...]:
+        """The options of its poll."""
+        return _texts.decode(self.poll_column) if self.poll_column else ()
+
+
+def history(snapshot: Snapshot, post: PostRow) -> list[Version]:
+    """All that a post said, oldest first, what it says now at last."""
+    before = snapshot.rows(
+        "select stamp, language, warning, sensitive, text, facets, poll from versions"
+        " where post = ? order by number",
+        (post.id,),
+    )
+    poll = snapshot.row("select options from polls where post = ?", (post.id,))
+    now = Version(
+        post.edited or post.stamp, post.language, post.warning, post.sensitive, post.text,
+        post.facets_column, poll[0] if poll else b"",
+    )  # fmt: skip
+    return [*(Version(*row) for row in before), now]
+
+
+class OwnPoll(Struct, frozen=True):
+    """A poll as one account sees it."""
+
+    poll: PollRow
+    choices: tuple[int, ...]
+    """Its own; empty: it did not vote."""
+
+
+def polls(snapshot: Snapshot, account: int, ids: Collection[int]) -> dict[int, OwnPoll]:
+    """Those that the posts have, by post, with the account's own votes."""
+    found = snapshot.among(f"select {POLL} from polls where post in carray(?)", ids)
+    if not found:
+        return {}
+    votes = snapshot.rows(
+        "select votes.post, choices from votes join polls on polls.post = votes.post"
+        " where votes.post in carray(?) and account = ? and number >= begun",
+        (numbers(ids), account),
+    )
+    own = {post: tuple(msgspec.msgpack.decode(choices)) for post, choices in votes}
+    return {row[0]: OwnPoll(PollRow(*row), own.get(row[0], ())) for row in found}
+
+
+# --- conversations ----------------------------------------------------------------------------
+
+
+class ConversationRow(Struct, frozen=True):
+    """A thread of direct posts that an account takes part in."""
+
+    thread: int
+    """Id of the post that began it."""
+    position: int
+    """Id of its last direct post, whoever wrote it: pages go by it."""
+    post: PostRow
+    """The last one that the reader is shown."""
+    unread: bool
+    """Whether that is somebody else's and above the reading position."""
+
+
+def conversations(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[ConversationRow]:
+    """The reader's conversations, those first in which something was said last."""
+    select = "select last_post, thread from conversations where account = ?"
+    pull = _pull(snapshot, cursor.ascending, select, "last_post", (reader.account,))
+    last: dict[int, PostRow] = {}
+
+    def show(rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        posts = snapshot.posts([position for position, _ in rows])
+        seen = shown(snapshot.gists, list(posts.values()), {}, reader)
+        by_id = {row.id: row for row in seen if not sets_aside(row, reader)}
+        for position, thread in rows:
+            row = by_id.get(position)
+            if row is None:  # of somebody whom the reader set aside: what was said before?
+                before = Cursor(max_id=position, limit=1)
+                row = next(iter(conversation(snapshot, reader, thread, before).rows), None)
+            if row is not None:
+                last[thread] = row
+        return [row for row in rows if row[1] in last]
+
+    rows = fill(cursor, pull, show, _first)
+    read = _read_conversations(snapshot, reader.account)
+    found = [
+        ConversationRow(thread, position, post, post.account != reader.account
+                        and post.id > read.get(thread, 0))
+        for position, thread in rows
+        for post in (last[thread],)
+    ]  # fmt: skip
+    return page(cursor, found, _position)
+
+
+def _position(row: ConversationRow) -> int:
+    return row.position
+
+
+def _read_conversations(snapshot: Snapshot, account: int) -> dict[int, int]:
+    """thread → the account's reading position there."""
+    rows = snapshot.rows(
+        "select queue, position from positions where account = ?"
+        " and queue > 'conversation/' and queue < 'conversation0'",  # 0 comes after the slash
+        (account,),
+    )
+    return {int(queue.partition("/")[2]): position for queue, position in rows}
+
+
 # --- notifications ----------------------------------------------------------------------------
 
 
@@ -158,13 +427,15 @@ def notifications(
     cursor: Cursor,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
+    filtered_of: int = 0,
 ) -> Page[NotificationRow]:
-    """What the reader was told of; of some kinds only when `kinds` is given. Positions are log
-    numbers; `posts` has the posts that rows are about."""
+    """What the reader was told of; of some kinds only when `kinds` is given. What its policy
+    filtered is not among them: `filtered_of` is the sender whose request is looked into. Positions
+    are log numbers; `posts` has the posts that rows are about."""
     posts: dict[int, PostRow] = {}
     rows = fill(
         cursor,
-        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds),
+        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds, filtered_of),
         lambda rows: shown_notifications(rows, reader, snapshot.posts, posts),
         _number,
     )
@@ -177,15 +448,39 @@ def pull_notifications(
     ascending: bool = False,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
+    filtered_of: int = 0,
 ) -> Callable[[int, int, int], list[NotificationRow]]:
     where, values = "from notifications where account = ?", [reader.account, *kinds, *exclude_kinds]
     if kinds:
         where += f" and kind in ({','.join('?' * len(kinds))})"
     if exclude_kinds:
         where += f" and kind not in ({','.join('?' * len(exclude_kinds))})"
+    where += f" and filtered = {int(filtered_of != 0)}"
+    if filtered_of:
+        where += " and sender = ?"
+        values.append(filtered_of)
     columns = "account, number, kind, sender, post, stamp"
     pull = _pull(snapshot, ascending, f"select {columns} {where}", "number", tuple(values))
     return lambda *place: [NotificationRow(*row) for row in pull(*place)]
+
+
+def requests(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[tuple[int, int, int]]:
+    """Of whom notifications wait to be accepted or dismissed. Rows are (position, account, how many
+    wait); positions are the log numbers of their last ones."""
+    select = (
+        "select number, sender, (select count(*) from notifications n where n.account = r.account"
+        " and n.sender = r.sender and n.filtered = 1) from notification_requests r"
+        " where account = ? and state = 'waiting'"
+    )
+
+    def show(rows: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        hidden = reader.everybody.hidden | reader.blocks | reader.blocked_by
+        return [row for row in rows if row[2] and row[1] not in hidden]
+
+    rows = fill(
+        cursor, _pull(snapshot, cursor.ascending, select, "number", (reader.account,)), show, _first
+    )
+    return page(cursor, rows, _first)
 
 
 def shown_notifications(
@@ -194,17 +489,20 @@ def shown_notifications(
     load: Load[Post],
     posts: dict[int, Post],
 ) -> list[NotificationRow]:
-    """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, and not of
-    posts that are gone or hidden. What they are about is loaded into `posts`."""
+    """Those of `rows` that the reader is shown: not of whom it blocks, or who blocks it, or who is
+    suspended, and not of posts that are gone or hidden. What they are about is loaded into
+    `posts`."""
     missing = {row.post for row in rows if row.post} - posts.keys()
     if missing:
         posts.update(load(missing))
+        load_originals(load, [posts[id_] for id_ in missing], posts)
     return [
         row
         for row in rows
         if row.sender not in reader.blocks
         and row.sender not in reader.blocked_by
-        and (not row.post or (row.post in posts and is_shown(posts[row.post], {}, reader)))
+        and row.sender not in reader.everybody.hidden
+        and (not row.post or (row.post in posts and is_shown(posts[row.post], posts, reader)))
     ]
 
 
@@ -256,8 +554,9 @@ def _people(
     values: tuple[object, ...],
     own: int = 0,
 ) -> Page[tuple[int, int]]:
-    """`own`: whose list it is; in its own it sees everybody."""
+    """`own`: whose list it is; in its own it sees everybody but who is suspended."""
     aside = STRANGER.aside if reader.account == own else reader.aside
+    aside = aside | reader.everybody.hidden
     rows = fill(
         cursor,
         _pull(snapshot, cursor.ascending, select, position, values),
@@ -294,7 +593,7 @@ def _rows(rows: list[Any]) -> list[PostRow]:
     return [PostRow(*row) for row in rows]
 
 
-def _id(row: PostRow) -> int:
+def _id(row: Listed) -> int:
     return row.id
 
 
@@ -302,5 +601,5 @@ def _number(row: NotificationRow) -> int:
     return row.number
 
 
-def _first(row: tuple[int, int]) -> int:
+def _first(row: tuple[int, ...]) -> int:
     return row[0]

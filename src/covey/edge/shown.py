@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from covey.delivery.audience import Relations, Seen, visible
@@ -16,29 +16,55 @@ class Listed(Seen, Protocol):
     @property
     def boost_of(self) -> int: ...
     @property
+    def quote_of(self) -> int: ...
+    @property
     def deleted(self) -> int: ...
 
 
 Post = TypeVar("Post", bound=Listed)
+Row = TypeVar("Row", bound=Listed)
 Load = Callable[[Collection[int]], dict[int, Post]]
 """ids → rows: `snapshot.posts`, or `snapshot.gists` for those who only count."""
 
 
 def is_shown(post: Listed, originals: Mapping[int, Listed], reader: Relations) -> bool:
-    """Whether it stands and the reader may see it; a boost, where its original stands and may be
-    seen."""
+    """Whether it stands and the reader may see it; a boost, where its original is shown; a quote,
+    where its original may be seen, or is gone. `originals` is what `load_originals` loaded."""
     if post.deleted or not visible(post, reader):
         return False
-    if not post.boost_of:
-        return True
-    original = originals.get(post.boost_of)
-    return original is not None and not original.deleted and visible(original, reader)
+    if post.boost_of:
+        original = originals.get(post.boost_of)
+        return original is not None and is_shown(original, originals, reader)
+    if post.quote_of:
+        quoted = originals[post.quote_of]
+        return bool(quoted.deleted) or visible(quoted, reader)
+    return True
 
 
-def load_originals(load: Load[Post], posts: Iterable[Post], originals: dict[int, Post]) -> bool:
-    """Load what `posts` boost into `originals`, in one query. → whether there is a boost."""
-    wanted = {post.boost_of for post in posts if post.boost_of and not post.deleted}
-    missing = wanted - originals.keys()
+def load_originals(load: Load[Post], posts: Collection[Listed], originals: dict[int, Post]) -> bool:
+    """Load what `posts` boost and quote, and what the boosted quote, into `originals`. → whether
+    there is a boost."""
+    boosted = {post.boost_of for post in posts if post.boost_of and not post.deleted}
+    _load_missing(load, boosted | _quoted(posts), originals)
+    if boosted:
+        _load_missing(load, _quoted([originals[id_] for id_ in boosted]), originals)
+    return bool(boosted)
+
+
+def _quoted(posts: Collection[Listed]) -> set[int]:
+    return {post.quote_of for post in posts if post.quote_of and not post.deleted}
+
+
+def _load_missing(load: Load[Post], ids: set[int], originals: dict[int, Post]) -> None:
+    missing = ids - originals.keys()
     if missing:
         originals.update(load(missing))
-    return bool(wanted)
+
+
+def shown(
+    load: Load[Post], posts: Sequence[Row], originals: dict[int, Post], reader: Relations
+) -> list[Row]:
+    """Those of `posts` that the reader is shown. What they boost and quote is loaded into
+    `originals`."""
+    load_originals(load, posts, originals)
+    return [post for post in posts if is_shown(post, originals, reader)]

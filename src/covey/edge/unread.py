@@ -7,6 +7,8 @@ relations changed, or something that may stand above the position was taken back
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -14,13 +16,22 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Relations
+from covey.delivery.audience import Relations, delivered
 from covey.edge.cursor import Cursor, fill
-from covey.edge.home import Home
-from covey.edge.queues import pull_notifications, shown_notifications
+from covey.edge.home import Feed, home_feed, list_feed
+from covey.edge.queues import (
+    Shared,
+    conversation_queue,
+    group_queue,
+    pull_notifications,
+    read_shared,
+    shown_notifications,
+    tag_queue,
+)
 from covey.limits import UNREAD_MAX
 from covey.state.merge import END
-from covey.state.queries import NotificationRow, PostGist, Snapshot, StateReader, numbers
+from covey.state.queries import GIST, NotificationRow, PostGist, Snapshot, StateReader, numbers
+from covey.state.reading import queue_parts
 
 COUNTED_POSTS: Final = 256
 """Looked at in one piece."""
@@ -58,11 +69,31 @@ _kept: WeakKeyDictionary[StateReader, dict[int, _Kept]] = WeakKeyDictionary()
 
 
 def unread(snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, queue: str) -> Unread:
-    """Of the reader's `queue`, "home" or "notifications", above its reading position there."""
+    """Of the reader's `queue` (named as in `state.reading`) above its reading position there.
+
+    Raises Refused("queue_unknown", "tag_malformed"), and Refused("not_found") for a list that is
+    not the reader's and a group that it may not read."""
     row = snapshot.position(reader.account, queue)
     position = row.position if row else 0
-    if queue == "notifications":
-        return unread_notifications(snapshot, reader, position)
+    kind, number, name = queue_parts(queue)
+    match kind:
+        case "home":
+            return _unread_home_kept(snapshot, arena, reader, position)
+        case "notifications":
+            return unread_notifications(snapshot, reader, position)
+        case "list":
+            feed = partial(list_feed, snapshot, reader, number, snapshot.gists)
+            return _unread_feed(feed, position)
+        case "group":
+            return _unread_shared(snapshot, reader, group_queue(reader, number), position)
+        case "conversation":
+            return _unread_shared(snapshot, reader, conversation_queue(number), position)
+    return _unread_shared(snapshot, reader, tag_queue(name), position)
+
+
+def _unread_home_kept(
+    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, position: int
+) -> Unread:
     kept = _kept.setdefault(snapshot.reader, {})
     last = kept.pop(reader.account, None)
     if last is not None and _stands(snapshot, reader, position, last):
@@ -79,18 +110,28 @@ def unread_home(
     snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, position: int
 ) -> Unread:
     """Of the home, above `position` (post id)."""
-    newest = _newest(snapshot, arena, reader, position, UNREAD_MAX + 1)
+    return _unread_feed(partial(home_feed, snapshot, arena, reader, snapshot.gists), position)
+
+
+def _unread_feed(feed: Callable[[], Feed[PostGist]], position: int) -> Unread:
+    newest = _newest(feed(), position, UNREAD_MAX + 1)
     if len(newest) <= UNREAD_MAX:
         return Unread(len(newest), False, newest[-1].stamp if newest else 0)
-    oldest = next(Home(snapshot, arena, reader, snapshot.gists).upwards(position, END, 1))
-    return Unread(UNREAD_MAX, True, oldest.stamp)
+    return Unread(UNREAD_MAX, True, next(feed().upwards(position, END, 1)).stamp)
 
 
-def _newest(
-    snapshot: Snapshot, arena: ArenaReader | None, reader: Relations, above: int, limit: int
-) -> list[PostGist]:
-    home = Home(snapshot, arena, reader, snapshot.gists)
-    return list(islice(home.downwards(END, above, min(limit, COUNTED_POSTS)), limit))
+def _newest(feed: Feed[PostGist], above: int, limit: int) -> list[PostGist]:
+    return list(islice(feed.downwards(END, above, min(limit, COUNTED_POSTS)), limit))
+
+
+def _unread_shared(snapshot: Snapshot, reader: Relations, queue: Shared, position: int) -> Unread:
+    def read(cursor: Cursor) -> list[PostGist]:
+        return read_shared(snapshot, reader, queue, cursor, GIST, PostGist)
+
+    newest = read(Cursor(since_id=position, limit=UNREAD_MAX + 1))
+    if len(newest) <= UNREAD_MAX:
+        return Unread(len(newest), False, newest[-1].stamp if newest else 0)
+    return Unread(UNREAD_MAX, True, read(Cursor(min_id=position, limit=1))[0].stamp)
 
 
 def _stands(snapshot: Snapshot, reader: Relations, position: int, last: _Kept) -> bool:
@@ -102,19 +143,19 @@ def _stands(snapshot: Snapshot, reader: Relations, position: int, last: _Kept) -
     if oldest and oldest[0] is not None and oldest[0] > last.applied:
         return False  # deletes since then may be forgotten already
     deletes = snapshot.rows(
-        "select subject, account from changes where number > ? and kind = 'delete' limit ?",
+        "select subject from changes where number > ? and kind = 'delete' limit ?",
         (last.applied, DELETES_LOOKED_AT + 1),
     )
     if not deletes:
         return True
-    if len(deletes) > DELETES_LOOKED_AT or any(
-        post > position and (author == reader.account or author in reader.following)
-        for post, author in deletes
-    ):
+    if len(deletes) > DELETES_LOOKED_AT:
+        return False
+    gone = snapshot.candidates([post for (post,) in deletes if post > position])
+    if any(delivered(post, reader) for post in gone.values()):
         return False
     return not snapshot.row(
         "select 1 from posts where boost_of in carray(?) and boost_of != 0 and deleted = 0",
-        (numbers([post for post, _ in deletes]),),
+        (numbers([post for (post,) in deletes]),),
     )
 
 
@@ -125,7 +166,8 @@ def _counted_on(
     if before.more or snapshot.last_id == last.last_id:
         return before
     above = max(last.last_id, last.position)
-    new = _newest(snapshot, arena, reader, above, UNREAD_MAX + 1 - before.count)
+    feed = home_feed(snapshot, arena, reader, snapshot.gists)
+    new = _newest(feed, above, UNREAD_MAX + 1 - before.count)
     if not new:
         return before
     count = before.count + len(new)

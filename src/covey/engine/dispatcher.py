@@ -111,6 +111,7 @@ class Dispatcher:
     def disconnect(self, connection: Connection) -> None:
         """What it submitted is still done; there is nobody to answer."""
         self._peers.pop(connection, None)
+        self._look_for_lists()
 
     def receive(self, connection: Connection, frame: FromEdge) -> None:
         """Raises ValueError for a frame that makes no sense."""
@@ -119,10 +120,12 @@ class Dispatcher:
             self._receive_submit(peer, frame)
         elif isinstance(frame, Watch):
             peer.presence.watch(frame.queue)
+            self._look_for_lists()
             # at once: what this batch will bring is after `applied`
             connection.send([Watching(frame.request, self.engine.state.applied)])
         elif isinstance(frame, Unwatch):
             peer.presence.unwatch(frame.queue)
+            self._look_for_lists()
         elif isinstance(frame, Count):
             if frame.bucket not in BUCKETS:
                 raise ValueError(f"there is no bucket {frame.bucket!r}")
@@ -130,6 +133,12 @@ class Dispatcher:
             connection.send([Counted(frame.request, until)])
         elif isinstance(frame, Ask):
             connection.send([self._facts(frame.request)])
+
+    def _look_for_lists(self) -> None:
+        """The engine looks up in which lists an author is only while somebody watches one."""
+        self.engine.lists_watched = any(
+            peer.presence.watches_lists for peer in self._peers.values()
+        )
 
     def _receive_submit(self, peer: _Peer, frame: Submit) -> None:
         actor = frame.actor
@@ -252,6 +261,7 @@ class Dispatcher:
             len(self._inbox),
             used.ru_utime + used.ru_stime,
             (os.getpid(), self._arena_fd),
+            self.engine.arena.kernel,
         )
 
 

@@ -22,18 +22,24 @@ from covey.errors import Fatal, Refused
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
 from covey.messages import (
+    Announce,
     AnyMessage,
     App,
     Boost,
+    CreateGroup,
+    CreateList,
+    Due,
     Entry,
     Post,
     Register,
+    SetFilter,
     encode,
     kind_of,
     next_id,
 )
 from covey.state.all import answered, apply, check
-from covey.state.posts import FROZEN, candidate_of
+from covey.state.candidates import FROZEN, candidate_of
+from covey.state.drafts import posts_now
 from covey.state.state import Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
@@ -72,9 +78,10 @@ Answer = Accepted | Refused
 class Event(Struct, frozen=True):
     """Something that connected readers are told of.
 
-    `kind` is "post" (subject: post id), "notification" (0), "delete" (post id) or "read" (0);
-    `accounts` are those whose home ("post", "delete"), notifications ("notification") or positions
-    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME"."""
+    `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
+    (0); `accounts` are those whose home (posts), notifications ("notification") or positions
+    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME",
+    "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that its author is in."""
 
     number: int
     kind: str
@@ -132,6 +139,8 @@ class Engine:
         """Ids put into homes since the start."""
         self.failures = 0
         """Messages answered `internal`."""
+        self.lists_watched = False
+        """Whether events name the lists that authors are in."""
 
     # --- start --------------------------------------------------------------------------------
 
@@ -252,28 +261,35 @@ class Engine:
 
     def _new_id(self, message: AnyMessage, stamp: int) -> int:
         kind = type(message)
-        if kind is Post or kind is Boost:
+        if (
+            kind is Post
+            or kind is Boost
+            or (isinstance(message, Due) and posts_now(self.state, message.number, stamp))
+        ):
             return next_id(stamp, self.state.last_id)
-        if kind is Register:
+        if kind is Register or kind is CreateGroup:
             return self.state.accounts + 1
         if kind is App:
             return self.state.apps + 1
+        if kind is CreateList or kind is SetFilter or kind is Announce:
+            return self.state.applied + 1
         return 0
 
     def _address(self, batch: _Batch) -> None:
         """Whom the message just applied concerns, by the relations at its place."""
         graph, outcome = self.state.graph, batch.outcome
-        for number, post, tags in outcome.posted:
+        for number, post in outcome.posted:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            batch.events.append(Event(number, "post", post.id, readers, _shared_queues(post, tags)))
+            queues = (*_shared_queues(post), *self._lists_with(post))
+            batch.events.append(Event(number, "post", post.id, readers, queues))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
-            queues: tuple[str, ...] = ()
-            if kind == "delete":
+            queues = ()
+            if kind in ("delete", "edit"):
                 readers, queues = self._who_had(subject)
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
@@ -281,13 +297,25 @@ class Engine:
         outcome.changes.clear()
 
     def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
-        """Who is told that the post is gone."""
+        """Who is told that the post is gone, or is another."""
         row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
         post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
-        # which tags it had is gone with it: whoever watches a tag is told
-        return readers, ("public", "tag/") if post.visibility == Reach.PUBLIC else ()
+        queues = (*_group_queues(post), *self._lists_with(post))
+        if post.visibility == Reach.PUBLIC:
+            # which tags it has now is another matter: whoever watches a tag is told
+            queues += ("public", "tag/")
+        return readers, queues
+
+    def _lists_with(self, post: Candidate) -> tuple[str, ...]:
+        """The lists that the author is in; which of them show the post, edges find out."""
+        if not self.lists_watched or post.visibility == Reach.DIRECT:
+            return ()
+        rows = self.state.execute(
+            "select list from list_members where account = ? order by list", (post.account,)
+        )
+        return tuple(f"list/{number}" for (number,) in rows)
 
     def _commit(self, batch: _Batch) -> None:
         """Steps 4 and 5: append, show."""
@@ -307,6 +335,9 @@ class Engine:
             )
             arena.deliver(np.array(batch.ids, np.uint64), offsets, recipients)
             self.deliveries += len(recipients)
+        for readers, floor in outcome.wide_floors:
+            accounts = np.frombuffer(readers.to_array(), np.uint32)
+            arena.move_floors(accounts, np.full(len(accounts), floor, np.uint64))
         if outcome.floors:
             arena.move_floors(
                 np.array(list(outcome.floors.keys()), np.uint32),
@@ -325,9 +356,16 @@ class Engine:
         self.log.close()
 
 
-def _shared_queues(post: Candidate, tags: tuple[str, ...]) -> tuple[str, ...]:
-    """The queues of everybody that the post stands in. Replies to others stand in tags only."""
-    if post.visibility != Reach.PUBLIC or post.boost_of:
-        return ()
-    own = not post.reply_to or post.reply_account == post.account
-    return (*(("public",) if own else ()), *(f"tag/{tag}" for tag in tags))
+def _shared_queues(post: Candidate) -> tuple[str, ...]:
+    """The queues of everybody and of groups that the post stands in. Replies to others stand in
+    public not."""
+    queues = _group_queues(post)
+    if post.visibility == Reach.PUBLIC and not post.boost_of:
+        if not post.reply_to or post.reply_account == post.account:
+            queues += ("public",)
+        queues += tuple(f"tag/{tag}" for tag in post.tags)
+    return queues
+
+
+def _group_queues(post: Candidate) -> tuple[str, ...]:
+    return tuple(f"group/{group}" for group in post.groups)

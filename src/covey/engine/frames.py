@@ -39,7 +39,8 @@ class Count(Frame, frozen=True, tag=2):
 
 
 class Watch(Frame, frozen=True, tag=3):
-    """Tell of what comes into `queue`: "home/NUMBER", "notifications/NUMBER", "public", "tag/…"."""
+    """Tell of what comes into `queue`: "home/NUMBER", "notifications/NUMBER" (of an account),
+    "public", "tag/NAME", "group/NUMBER", "list/NUMBER"."""
 
     request: int
     queue: str
@@ -108,7 +109,8 @@ class Wake(Frame, frozen=True, tag=20):
 
 
 class Facts(Frame, frozen=True, tag=21):
-    """`arena` is (process id, file descriptor): /proc/PID/fd/FD, for the same user."""
+    """`arena` is (process id, file descriptor): /proc/PID/fd/FD, for the same user. `kernel` writes
+    it: "numpy" or "numba"."""
 
     request: int
     applied: int
@@ -117,6 +119,7 @@ class Facts(Frame, frozen=True, tag=21):
     inbox: int
     cpu_seconds: float
     arena: tuple[int, int]
+    kernel: str
 
 
 class Counted(Frame, frozen=True, tag=23):

@@ -7,6 +7,7 @@ Its one argument is a JSON object, see `Orders`.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from msgspec import Struct
 from covey.clock import boot_clock
 from covey.database import WrongDatabase
 from covey.delivery.arena import Arena
+from covey.delivery.kernels import Deliver
 from covey.engine.engine import Engine
 from covey.engine.folder import LOCK_SECONDS, Locked, end_with, folder_lock
 from covey.engine.server import Server
@@ -33,6 +35,12 @@ logger: Final = logging.getLogger("covey.engine")
 
 HOPELESS: Final = 3
 """Exit status when starting again can't help: a person has to look."""
+
+
+KERNEL_FOLDER: Final = "kernel"
+"""In the data folder: the compiled kernel's machine code. It may be thrown away."""
+WARM_UP_AFTER_SECONDS: Final = 2.0
+"""The edges start meanwhile, and want the cores."""
 
 
 class Orders(Struct, frozen=True):
@@ -48,12 +56,15 @@ class Orders(Struct, frozen=True):
     """The folder's lock, when whoever started us took it and lends it to us."""
     accept_clock: bool = False
     """An operator confirmed that the clock is right though it stands behind the last stamp."""
+    compile_kernel: bool = False
+    """Go over to the compiled kernel when it is ready, where numba is installed."""
     log_level: str = "info"
 
 
 def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
     end_with(orders.lifeline_fd)
+    os.umask(0o077)  # whatever the umask of who started us: the folder's files are its owner's
     set_up_logging(orders.log_level)
     # Ctrl-C at a terminal reaches the supervisor; it tells us by SIGTERM, in its order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -109,10 +120,32 @@ def _serve(orders: Orders, folder: Path, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
         server = Server(engine, folder, now=engine.now, arena_fd=orders.arena_fd)
         loop.add_signal_handler(signal.SIGTERM, server.stop)
+        warming = asyncio.create_task(_warm_up(orders, engine.arena))
         await server.run(lambda: _ready(orders.ready_fd))
+        warming.cancel()
 
     uvloop.run(serve())
     engine.close()
+
+
+async def _warm_up(orders: Orders, arena: Arena) -> None:
+    """Fetch the compiled kernel, beside the batches that numpy delivers meanwhile."""
+    if not orders.compile_kernel or importlib.util.find_spec("numba") is None:
+        return
+    await asyncio.sleep(WARM_UP_AFTER_SECONDS)
+    try:
+        deliver = await asyncio.to_thread(_compiled, Path(orders.folder) / KERNEL_FOLDER)
+    except Exception as error:  # whatever it is: numpy's bytes are as good
+        logger.warning("no compiled kernel, numpy goes on: %r", error)
+        return
+    arena.use("numba", deliver)
+    logger.info("the compiled kernel delivers from now on")
+
+
+def _compiled(cache: Path) -> Deliver:
+    from covey.delivery.compiled import compile_kernel  # half a second, so in the thread as well
+
+    return compile_kernel(cache)
 
 
 def _ready(descriptor: int) -> None:

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import islice
+from typing import Final
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Candidate, Reach, Relations, delivered, sets_aside, visible
+from covey.delivery.audience import (
+    Candidate,
+    Listing,
+    Reach,
+    Relations,
+    delivered,
+    listed,
+    sets_aside,
+    visible,
+)
 from covey.limits import CHANGES_MS
-from covey.state.home import ids_above
+from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of
+from covey.state.home import ids_above, list_ids_above
 from covey.state.merge import END
-from covey.state.posts import FROZEN, candidate_of
 from covey.state.queries import PUBLIC, Snapshot
+
+_OF_POSTS: Final = ("delete", "edit")
 
 
 def too_old(snapshot: Snapshot, number: int, now: int) -> bool:
@@ -45,13 +57,73 @@ def tag_after(
     snapshot: Snapshot, reader: Relations, tag: str, number: int, limit: int
 ) -> list[tuple[int, int]]:
     """(number, id) of public posts with the tag that the reader did not set aside."""
-    where = "from tags join posts on id = post where tag = ?"
+    where = "from tags join posts on id = post where tag = ? and now = 1"
     return _shared_after(snapshot, reader, number, limit, where, (tag,), "post")
 
 
-def shared(post: Candidate, reader: Relations) -> bool:
-    """Does a queue of everybody that holds the post show it to this reader?"""
-    return visible(post, reader) and not sets_aside(post, reader)
+def group_after(
+    snapshot: Snapshot, reader: Relations, group: int, number: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of posts in the group that the reader may see and did not set aside."""
+    where = 'from group_posts join posts on id = post where "group" = ? and now = 1'
+    return _shared_after(snapshot, reader, number, limit, where, (group,), "post")
+
+
+def list_after(
+    snapshot: Snapshot, listing: Listing, number: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of the list's candidates, also of those deleted since."""
+    above = _id_after(snapshot, number) - 1
+    ids = list(islice(list_ids_above(snapshot, listing, above, END, limit), limit))
+    return sorted(snapshot.among("select number, id from posts where id in carray(?)", ids))
+
+
+def may_watch(snapshot: Snapshot, reader: Relations, queue: str) -> bool:
+    """A list is its owner's, a group its members' or, an open one, everybody's."""
+    kind, _, which = queue.partition("/")
+    if kind == "list":
+        return snapshot.list_of(reader.account, int(which)) is not None
+    if kind == "group":
+        return int(which) in reader.groups or int(which) in reader.everybody.open_groups
+    return True
+
+
+def stands_in(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate) -> bool:
+    """Whether the post, of which the engine says that it stands in `queue` (not home or
+    notifications), stands there for this reader."""
+    kind, _, which = queue.partition("/")
+    if kind == "list":
+        listing = snapshot.listing(reader, int(which))
+        return listing is not None and listed(post, listing)
+    if post.quote_account:
+        quoted = snapshot.row("select quote_of from posts where id = ?", (post.id,))
+        if _hidden_originals(snapshot, reader, quoted or ()):
+            return False
+    return (
+        may_watch(snapshot, reader, queue)
+        and visible(post, reader)
+        and not sets_aside(post, reader)
+    )
+
+
+def concerns(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate) -> bool:
+    """Whether a reader of `queue` is told that the post is gone or another: of what was in home or
+    mentioned the reader; of what was public; of what was posted to the group, or by a member of the
+    list."""
+    kind, _, which = queue.partition("/")
+    match kind:
+        case "home" | "notifications":
+            return reader.account in (post.account, *post.mentioned) or delivered(post, reader)
+        case "group":
+            return int(which) in post.groups and may_watch(snapshot, reader, queue)
+        case "list":
+            listing = snapshot.listing(reader, int(which))
+            return (
+                listing is not None
+                and post.account in listing.members
+                and post.visibility != Reach.DIRECT
+            )
+    return post.visibility == Reach.PUBLIC
 
 
 def _shared_after(
@@ -63,22 +135,37 @@ def _shared_after(
     values: tuple[object, ...],
     position: str = "id",
 ) -> list[tuple[int, int]]:
-    sql = f"select {FROZEN}, number {where} and {position} > ? order by {position} limit ?"
+    columns = f"{FROZEN}, number, quote_of"
+    sql = f"select {columns} {where} and {position} > ? order by {position} limit ?"
     found: list[tuple[int, int]] = []
     above = _id_after(snapshot, number) - 1
     while len(found) < limit:
         rows = snapshot.rows(sql, (*values, above, limit))
-        found += [(row[8], row[0]) for row in rows if shared(candidate_of(row[:8]), reader)]
+        hidden = _hidden_originals(snapshot, reader, {row[-1] for row in rows if row[-1]})
+        found += [
+            (row[FROZEN_COLUMNS], row[0])
+            for row in rows
+            if row[-1] not in hidden
+            and visible(post := candidate_of(row), reader)
+            and not sets_aside(post, reader)
+        ]
         if len(rows) < limit:
             break
         above = rows[-1][0]
     return found[:limit]
 
 
+def _hidden_originals(snapshot: Snapshot, reader: Relations, ids: Collection[int]) -> set[int]:
+    """Which of these quoted posts stand and may not be seen: then nor may what quotes them."""
+    originals = snapshot.gists(ids)
+    return {id_ for id_, row in originals.items() if not row.deleted and not visible(row, reader)}
+
+
 def notifications_after(snapshot: Snapshot, account: int, number: int, limit: int) -> list[int]:
     """Numbers of the account's notifications."""
     rows = snapshot.rows(
-        "select number from notifications where account = ? and number > ? order by number limit ?",
+        "select number from notifications where account = ? and filtered = 0 and number > ?"
+        " order by number limit ?",
         (account, number, limit),
     )
     return [row[0] for row in rows]
@@ -87,11 +174,9 @@ def notifications_after(snapshot: Snapshot, account: int, number: int, limit: in
 def changes_after(
     snapshot: Snapshot, reader: Relations, queues: Collection[str], number: int, limit: int
 ) -> list[tuple[int, str, int]]:
-    """(number, kind, subject) of the reader's own reading positions, and of deletes: for its home
-    and notifications, of what was in its home or mentioned it; for queues of everybody, of what was
-    public."""
+    """(number, kind, subject) of the reader's own reading positions, if it watches its home or
+    notifications, and of deletes and edits that concern one of the queues."""
     own = bool({"home", "notifications"} & set(queues))
-    shared = bool(set(queues) - {"home", "notifications"})
     found: list[tuple[int, str, int]] = []
     while len(found) < limit:
         rows = snapshot.rows(
@@ -99,14 +184,13 @@ def changes_after(
             " order by number limit ?",
             (number, limit),
         )
-        posts = snapshot.candidates([row[2] for row in rows if row[1] == "delete"])
+        posts = snapshot.candidates([row[2] for row in rows if row[1] in _OF_POSTS])
         for changed, kind, subject, account in rows:
-            concerned = own and account == reader.account
-            if kind == "delete" and not concerned:
+            if kind in _OF_POSTS:
                 post = posts[subject]
-                concerned = (shared and post.visibility == Reach.PUBLIC) or (
-                    own and (reader.account in post.mentioned or delivered(post, reader))
-                )
+                concerned = any(concerns(snapshot, reader, queue, post) for queue in queues)
+            else:
+                concerned = own and account == reader.account
             if concerned:
                 found.append((changed, kind, subject))
         if len(rows) < limit:

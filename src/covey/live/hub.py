@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Final
 
@@ -36,7 +36,7 @@ from covey.state.queries import Snapshot
 
 logger: Final = logging.getLogger("covey.edge")
 
-ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "gap": 9}
+ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "gap": 9}
 """Order of the events of one number, the last part of a cursor."""
 
 CATCH_UP_STREAMS: Final = 64
@@ -44,9 +44,10 @@ CATCH_UP_STREAMS: Final = 64
 
 
 class StreamEvent(Struct, frozen=True):
-    """`subject` is a post id for "post" and "delete", the log number for "notification"; `queue` is
-    where it stands: "home", "notifications", "public", "tag/NAME". A "gap" says that events before
-    it are missing from the stream (not from the queues); a "heartbeat" that nothing happened."""
+    """`subject` is a post id for "post", "delete" and "edit", the log number for "notification";
+    `queue` is where it stands: "home", "notifications", "public", "tag/NAME", "group/NUMBER",
+    "list/NUMBER". A "gap" says that events before it are missing from the stream (not from the
+    queues); a "heartbeat" that nothing happened."""
 
     cursor: str
     kind: str
@@ -169,11 +170,12 @@ class Hub:
         queues: Sequence[str],
         cursor: str | None = None,
     ) -> Stream:
-        """A stream of `queues` ("home", "notifications" of `account`; "public", "tag/NAME"), from
-        `cursor` on when one is given, else from now on. `address`: where a stranger comes from, as
-        it is counted.
+        """A stream of `queues` ("home", "notifications", "list/NUMBER" of `account`; "public",
+        "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
+        `address`: where a stranger comes from, as it is counted.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
+        ("not_found") for a list that is not the account's and a group that it may not read,
         ("unanswered") when the engine can't be reached.
         """
         start = _parse(cursor) if cursor else None
@@ -182,6 +184,7 @@ class Hub:
         most = STREAMS_PER_ACCOUNT if account else STREAMS_PER_ADDRESS
         if self._per_reader[account or address] >= most:
             raise Refused("too_many_streams", limit=most)
+        self._check(account, queues)
         stream = Stream(self, account, tuple(queues), address)
         self._join(stream)
         try:
@@ -192,6 +195,15 @@ class Hub:
         with self._snapshot() as snapshot:
             self._read_from(snapshot, stream, start or (self._engine.epoch, max(numbers), _ALL))
         return stream
+
+    def _check(self, account: int, queues: Sequence[str]) -> None:
+        """Raises Refused("not_found")."""
+        if not any(queue.startswith(("list/", "group/")) for queue in queues):
+            return
+        with self._snapshot() as snapshot:
+            relations = self._relations(snapshot, account)
+            if not all(catch_up.may_watch(snapshot, relations, queue) for queue in queues):
+                raise Refused("not_found")
 
     def _join(self, stream: Stream) -> None:
         for name in _names(stream):
@@ -273,22 +285,22 @@ class Hub:
                 for stream in streams.get(f"notifications/{account}", ()):
                     found.setdefault(stream, "notifications")
         for queue in event.queues:
-            for stream in self._shown(event, streams.get(queue, ())):
-                found.setdefault(stream, queue)
+            shows: dict[int, bool] = {}
+            for stream in streams.get(queue, ()):
+                if stream.account not in shows:
+                    shows[stream.account] = self._shows(stream.account, queue, event)
+                if shows[stream.account]:
+                    found.setdefault(stream, queue)
         return found.items()
 
-    def _shown(self, event: WireEvent, streams: Collection[Stream]) -> Collection[Stream]:
-        """Those of a shared queue's streams whose readers did not set the post aside; the same rule
-        as in the catch-up."""
-        if event.kind != "post" or not any(stream.account for stream in streams):
-            return streams
+    def _shows(self, account: int, queue: str, event: WireEvent) -> bool:
+        """Shared queues hold nothing of those whom a reader set aside, lists not every reply, …"""
         with self._snapshot() as snapshot:
-            post = snapshot.candidates([event.subject])[event.subject]
-            return [
-                stream
-                for stream in streams
-                if catch_up.shared(post, self._relations(snapshot, stream.account))
-            ]
+            relations = self._relations(snapshot, account)
+            if event.kind != "post":
+                return catch_up.may_watch(snapshot, relations, queue)
+            post = snapshot.candidates([event.subject]).get(event.subject)
+            return post is not None and catch_up.stands_in(snapshot, relations, queue, post)
 
     def _connected(self) -> None:
         """The engine is there again: watch what was watched, catch up what was missed."""
@@ -380,18 +392,30 @@ class Hub:
             elif queue == "notifications":
                 for number in catch_up.notifications_after(snapshot, account, since, limit):
                     add(number, "notification", queue, number)
-            elif queue == "public":
-                for number, id_ in catch_up.public_after(snapshot, relations, since, limit):
-                    add(number, "post", queue, id_)
             else:
-                tag = queue.partition("/")[2]
-                for number, id_ in catch_up.tag_after(snapshot, relations, tag, since, limit):
+                for number, id_ in _missed_posts(snapshot, relations, queue, since, limit):
                     add(number, "post", queue, id_)
         for number, kind, subject in catch_up.changes_after(
             snapshot, relations, stream.queues, since, limit
         ):
             add(number, kind, stream.queues[0], subject)
         return list(found.values())
+
+
+def _missed_posts(
+    snapshot: Snapshot, relations: Relations, queue: str, since: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of what came to a queue that is not home or notifications."""
+    kind, _, which = queue.partition("/")
+    match kind:
+        case "public":
+            return catch_up.public_after(snapshot, relations, since, limit)
+        case "tag":
+            return catch_up.tag_after(snapshot, relations, which, since, limit)
+        case "group":
+            return catch_up.group_after(snapshot, relations, int(which), since, limit)
+    listing = snapshot.listing(relations, int(which))
+    return catch_up.list_after(snapshot, listing, since, limit) if listing else []
 
 
 _HELD: Final = 1 << 62

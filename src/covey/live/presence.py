@@ -43,7 +43,13 @@ class Presence:
             return self.notifications, int(rest)
         if queue == "public" or (name == "tag" and rest):
             return None, 0
+        if name in ("group", "list") and int(rest) > 0:
+            return None, 0
         raise ValueError(f"there is no queue {queue!r}")
+
+    @property
+    def watches_lists(self) -> bool:
+        return any(queue.startswith("list/") for queue in self.shared)
 
     def accounts(self, kind: str, accounts: BitMap) -> BitMap:
         """Those of `accounts` that are connected and told of events of this kind."""

@@ -9,13 +9,20 @@ def routes() -> list[BaseRoute]:
     """One route for all of it; the `Edge` is at `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
+        conversations,
+        filters,
         instance,
+        lists,
         markers,
         nothing_yet,
         notifications,
         oauth,
+        policies,
+        relations,
+        scheduled,
         statuses,
         streaming,
+        tags,
         timelines,
     )
     from covey.mastodon.door import OPERATIONS, Door

@@ -1,26 +1,33 @@
 """Rows → the API's JSON, from cached fragments.
 
 A status is `head + account + tail`: the head is cached by (id, changed), the account's fragment by
-(number, changed), the tail says what the viewer did with it and is one of five. So a count changes
-a head, a new display name an account, and a favourite of the viewer only which tail is taken.
+(number, changed), the tail says what it is to the viewer: their vote in its poll, which of their
+filters it meets, and one of 32 sets of flags. So a count changes a head, a new display name an
+account, and a favourite of the viewer only which tail is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from covey.delivery.audience import Reach, Relations, visible
 from covey.edge.edge import Edge
 from covey.edge.images import avatar_url, header_url
-from covey.edge.queues import flags
+from covey.edge.queues import OwnPoll, flags, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
 from covey.edge.text import parse
 from covey.mastodon.door import encode
+from covey.mastodon.filtered import filtered
 from covey.mastodon.times import day, iso
+from covey.messages import Link
 from covey.settings import Settings
 from covey.state.queries import AccountRow, NotificationRow, PostRow, Snapshot
+from covey.state.texts import Facets
 
 HEADS_CACHED: Final = 8_192
 """Of posts: about 1.5 KB each."""
@@ -32,8 +39,11 @@ VISIBILITY: Final = {
     Reach.UNLISTED: "unlisted",
     Reach.FOLLOWERS: "private",
     Reach.DIRECT: "direct",
+    # words that no client knows break some: what comes nearest, and never promises less reach
+    Reach.GROUP: "private",
+    Reach.LOCAL: "public",
 }
-"""Reach → the API's word."""
+"""Reach → the API's word. A local post says `local_only`, too."""
 REACH_WORDS: Final = {
     "public": "public", "unlisted": "unlisted", "private": "followers", "direct": "direct"
 }  # fmt: skip
@@ -41,21 +51,37 @@ REACH_WORDS: Final = {
 
 NOTIFICATION_TYPES: Final = {
     "mention": "mention", "status": "status", "boost": "reblog",
-    "favourite": "favourite", "follow": "follow",
+    "favourite": "favourite", "follow": "follow", "follow_request": "follow_request",
+    "poll": "poll", "update": "update",
 }  # fmt: skip
-"""A notification's kind → the API's type."""
+"""A notification's kind → the API's type, of those that every client knows. Kinds of groups have
+none: lists and streams leave them out."""
+NEW_TYPES: Final = {"quote": "quote"}
+"""Those for clients that name them in `supported_types[]` or `types[]`: others break on them."""
+
+ALL_TYPES: Final = NOTIFICATION_TYPES | NEW_TYPES
+
+GONE: Final = ("suspended", "closed")
+"""Standings of accounts that nobody sees any more."""
 
 _ROLES: Final = {"moderator": ("2", "Moderator"), "administrator": ("3", "Administrator")}
 
-_STRANGERS_TAIL: Final = b"}"
-_TAILS: Final = {
-    (favourited, boosted): (
-        b',"favourited":%s,"reblogged":%s,"muted":false,"bookmarked":false}'
-        % (str(favourited).lower().encode(), str(boosted).lower().encode())
-    )
-    for favourited in (False, True)
-    for boosted in (False, True)
-}
+_NO_POLL: Final = b',"poll":null'
+_NO_FILTER: Final = b',"filtered":[]'
+_STRANGERS_FLAGS: Final = b"}"
+
+
+def _words(*flags: bool) -> bytes:
+    names = ("favourited", "reblogged", "bookmarked", "pinned", "muted")
+    return b"".join(
+        b',"%s":%s' % (name.encode(), b"true" if flag else b"false")
+        for name, flag in zip(names, flags, strict=True)
+    ) + b"}"  # fmt: skip
+
+
+_FLAGS: Final = {flags: _words(*flags) for flags in product((False, True), repeat=5)}
+"""(favourited, boosted, bookmarked, pinned, in a muted thread) → the end of a status."""
+_UNTOUCHED: Final = _FLAGS[(False,) * 5]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -120,13 +146,28 @@ class Entities:
             snapshot,
             {row.account for row in rows} | {row.account for row in originals.values()},
         )
-        tails = self._tails(snapshot, reader.account, [row.boost_of or row.id for row in rows])
+        ids = [row.boost_of or row.id for row in rows]
+        ends = self._ends(snapshot, reader.account, ids)
+        asked = polls(snapshot, reader.account, ids)
+        shown_rows = [originals.get(row.boost_of, row) if row.boost_of else row for row in rows]
+        questions = {
+            row.id: b',"poll":%s'
+            % encode(poll_fields(asked[row.id], reader.account == row.account))
+            for row in shown_rows
+            if row.id in asked
+        }
+        met = {
+            id_: b',"filtered":%s' % encode(results)
+            for id_, results in filtered(snapshot, reader.account, shown_rows, asked).items()
+        }
         statuses = []
         for row in rows:
-            tail = tails.get(row.boost_of or row.id, _STRANGERS_TAIL)
+            shown = row.boost_of or row.id
+            poll, end = questions.get(shown, _NO_POLL), ends.get(shown, _STRANGERS_FLAGS)
+            filters = met.get(shown, _NO_FILTER)
             head = self._head(snapshot, row)
             if not row.boost_of:
-                statuses.append(b"".join((head, accounts[row.account], tail)))
+                statuses.append(b"".join((head, accounts[row.account], poll, filters, end)))
                 continue
             original = originals.get(row.boost_of)
             if original is None or original.deleted or not visible(original, reader):
@@ -136,7 +177,7 @@ class Entities:
                     (
                         head, accounts[row.account],
                         b',"reblog":', self._head(snapshot, original), accounts[original.account],
-                        tail, tail,
+                        poll, filters, end, _NO_POLL, filters, end,
                     )
                 )
             )  # fmt: skip
@@ -147,12 +188,15 @@ class Entities:
         found = self.statuses(snapshot, reader, [row])
         return found[0] if found else None
 
-    def _tails(self, snapshot: Snapshot, account: int, ids: list[int]) -> dict[int, bytes]:
-        """What the viewer did with each post (never a boost), as the end of its status."""
+    def _ends(self, snapshot: Snapshot, account: int, ids: list[int]) -> dict[int, bytes]:
+        """What each post (never a boost) is to the viewer, as the end of its status."""
         if not account:
             return {}
-        favourited, boosted = flags(snapshot, account, ids)
-        return {id_: _TAILS[id_ in favourited, id_ in boosted] for id_ in ids}
+        kept = (*flags(snapshot, account, ids), *marks(snapshot, account, ids))
+        ends = dict.fromkeys(ids, _UNTOUCHED)
+        for id_ in set().union(*kept):
+            ends[id_] = _FLAGS[tuple(id_ in those for those in kept)]
+        return ends
 
     def _head(self, snapshot: Snapshot, row: PostRow) -> bytes:
         """All of a status up to and with `"account":`."""
@@ -180,7 +224,7 @@ class Entities:
             "replies_count": row.replies_count,
             "reblogs_count": row.boosts_count,
             "favourites_count": row.favourites_count,
-            "edited_at": None,
+            "edited_at": iso(row.edited) if row.edited else None,
             "content": "",
             "application": None,
             "media_attachments": [],
@@ -188,17 +232,16 @@ class Entities:
             "tags": [],
             "emojis": [],
             "card": None,
-            "poll": None,
-            "filtered": [],
         }
+        if row.visibility == Reach.LOCAL:
+            status["local_only"] = True
         if row.boost_of:
             return status  # `reblog` follows behind the account
-        mentions, tags, links = row.facets
+        tags = row.facets[1]
         mentioned = self.mentioned(snapshot, row)
-        status["content"] = render(
-            row.text, mentions, tags, links, public_url=self.public_url,
-            names={name.lower(): name for name in mentioned.values()},
-        )  # fmt: skip
+        status["content"] = self._quoted(snapshot, row) + self.content(
+            row.text, row.facets, mentioned
+        )
         status["mentions"] = [
             {
                 "id": str(number), "username": name, "acct": name,
@@ -214,9 +257,33 @@ class Entities:
         status["reblog"] = None
         return status
 
+    def content(self, text: str, facets: Facets, mentioned: Mapping[int, str]) -> str:
+        """HTML of a text that mentions these accounts."""
+        names = {name.lower(): name for name in mentioned.values()}
+        return render(text, *facets, public_url=self.public_url, names=names)
+
+    def _quoted(self, snapshot: Snapshot, row: PostRow) -> str:
+        """What a quote says to clients that are shown no `quote`: where its original is."""
+        if not row.quote_of:
+            return ""
+        url = post_url(self.public_url, self.name(snapshot, row.quote_account), row.quote_of)
+        link = render(url, (), (), (Link(0, len(url), url),), public_url="", names={})
+        return f'<p class="quote-inline">RE: {link.removeprefix("<p>")}'
+
     def mentioned(self, snapshot: Snapshot, row: PostRow) -> dict[int, str]:
-        """The accounts a post mentions, in the order of its text: number → name."""
-        return {number: self.name(snapshot, number) for number in row.candidate.mentioned}
+        """The accounts a post mentions as it stands, in the order of its text: number → name."""
+        if row.edited:
+            return self.named(snapshot, row.facets)
+        return {number: self.name(snapshot, number) for number in row.mentioned}
+
+    def named(self, snapshot: Snapshot, facets: Facets) -> dict[int, str]:
+        """The accounts whose names stand in a text: number → name."""
+        wanted = dict.fromkeys(mention.name.lower() for mention in facets[0])
+        rows = (
+            snapshot.row("select number, name from accounts where name_key = ?", (name,))
+            for name in wanted
+        )
+        return {row[0]: row[1] for row in rows if row}
 
     def name(self, snapshot: Snapshot, number: int) -> str:
         """An account's name: it never changes."""
@@ -272,7 +339,13 @@ class Entities:
         return found
 
     def account_fields(self, snapshot: Snapshot, row: AccountRow) -> dict[str, Any]:
-        """An account, as values."""
+        """An account, as values. Of whom nobody sees any more only the name is left."""
+        if row.standing in GONE:
+            row = msgspec.structs.replace(
+                row, display_name="", note="", facets_column=b"", fields_column=b"", bot=0,
+                discoverable=0, indexable=0, locked=0, role="member", followers_count=0,
+                following_count=0, posts_count=0, last_post=0,
+            )  # fmt: skip
         url = account_url(self.public_url, row.name)
         avatar, header = avatar_url(self.public_url, row.name), header_url(self.public_url)
         mentions, tags, links = row.facets
@@ -281,17 +354,17 @@ class Entities:
             mentioned = snapshot.account_named(mention.name)
             if mentioned:
                 names[mention.name.lower()] = mentioned.name
-        return {
+        fields: dict[str, Any] = {
             "id": str(row.number),
             "username": row.name,
             "acct": row.name,
             "display_name": row.display_name,
-            "locked": False,
+            "locked": bool(row.locked),
             "bot": bool(row.bot),
             "discoverable": bool(row.discoverable),
             "indexable": bool(row.indexable),
             "noindex": not row.indexable,
-            "group": False,
+            "group": row.kind == "group",
             "created_at": iso(row.created),
             "note": render(
                 row.note, mentions, tags, links, public_url=self.public_url, names=names
@@ -316,11 +389,19 @@ class Entities:
                 for field in row.fields
             ],
         }
+        if row.standing in GONE:
+            fields["suspended"] = True
+        elif row.standing == "limited":
+            fields["limited"] = True
+        return fields
 
     def own_account(self, snapshot: Snapshot, row: AccountRow) -> bytes:
         """A CredentialAccount: an account as its owner sees it."""
         fields = self.account_fields(snapshot, row)
         id_, name = _ROLES.get(row.role, ("-99", ""))
+        asked = snapshot.row(
+            "select count(*) from follow_requests where followed = ?", (row.number,)
+        )
         fields["source"] = {
             "privacy": VISIBILITY[_REACHES[row.visibility]],
             "sensitive": bool(row.sensitive),
@@ -330,7 +411,7 @@ class Entities:
                 {"name": field.name, "value": field.value, "verified_at": None}
                 for field in row.fields
             ],
-            "follow_requests_count": 0,
+            "follow_requests_count": asked[0] if asked else 0,
             "discoverable": bool(row.discoverable),
             "indexable": bool(row.indexable),
             "hide_collections": False,
@@ -382,7 +463,7 @@ class Entities:
             head = encode(
                 {
                     "id": str(row.number),
-                    "type": NOTIFICATION_TYPES[row.kind],
+                    "type": ALL_TYPES[row.kind],
                     "created_at": iso(row.stamp),
                     "group_key": f"ungrouped-{row.number}",
                 }
@@ -392,6 +473,30 @@ class Entities:
             end = b',"status":%s}' % status if status else b"}"
             notifications.append(b'%s,"account":%s%s' % (head, account, end))
         return notifications
+
+
+def poll_fields(own: OwnPoll, is_author: bool) -> dict[str, Any]:
+    """A Poll, as its author or somebody else is shown it."""
+    poll = own.poll
+    counts: list[int | None] = [*poll.counts]
+    if poll.hide_totals and not poll.ended and not is_author:
+        counts = [None] * len(counts)
+    return {
+        "id": str(poll.post),
+        "expires_at": iso(poll.ends),
+        "expired": bool(poll.ended),
+        "multiple": bool(poll.multiple),
+        "votes_count": sum(poll.counts),
+        "voters_count": poll.voters,
+        "options": [
+            {"title": title, "votes_count": count}
+            for title, count in zip(poll.options, counts, strict=True)
+        ],
+        "emojis": [],
+        # who asked is shown what was answered, not a form
+        "voted": is_author or bool(own.choices),
+        "own_votes": list(own.choices),
+    }
 
 
 _REACHES: Final[dict[str, Reach]] = {reach.word: reach for reach in Reach}

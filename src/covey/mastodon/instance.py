@@ -7,17 +7,27 @@ from typing import Any, Final
 from covey import __version__
 from covey.edge.access import SCOPES
 from covey.edge.images import header_url
+from covey.edge.render import render, tag_url
+from covey.edge.text import parse
 from covey.limits import (
     DISPLAY_NAME_CHARACTERS,
+    FEATURED_TAGS,
     LINK_CHARACTERS,
     NOTE_CHARACTERS,
+    PINS_PER_ACCOUNT,
+    POLL_OPTION_CHARACTERS,
+    POLL_OPTIONS,
+    POLL_SECONDS_MAX,
+    POLL_SECONDS_MIN,
     POST_CHARACTERS,
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
 )
 from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
+from covey.mastodon.times import iso
 from covey.messages import id_at
+from covey.state.place import SETTINGS
 from covey.state.queries import Snapshot
 
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
@@ -27,8 +37,8 @@ MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
 _CONFIGURATION: Final[dict[str, Any]] = {
     "accounts": {
-        "max_featured_tags": 0,
-        "max_pinned_statuses": 0,
+        "max_featured_tags": FEATURED_TAGS,
+        "max_pinned_statuses": PINS_PER_ACCOUNT,
         "max_display_name_length": DISPLAY_NAME_CHARACTERS,
         "max_note_length": NOTE_CHARACTERS,
         "max_profile_fields": PROFILE_FIELDS,
@@ -50,10 +60,10 @@ _CONFIGURATION: Final[dict[str, Any]] = {
         "video_matrix_limit": 0,
     },
     "polls": {
-        "max_options": 0,
-        "max_characters_per_option": 0,
-        "min_expiration": 0,
-        "max_expiration": 0,
+        "max_options": POLL_OPTIONS,
+        "max_characters_per_option": POLL_OPTION_CHARACTERS,
+        "min_expiration": POLL_SECONDS_MIN,
+        "max_expiration": POLL_SECONDS_MAX,
     },
 }
 """What is not there yet has limit 0."""
@@ -70,6 +80,17 @@ def _contact(call: Call, snapshot: Snapshot) -> dict[str, Any] | None:
     return entities(call.edge).account_fields(snapshot, account) if account else None
 
 
+def _rules(snapshot: Snapshot) -> list[Any]:
+    rows = snapshot.rows("select number, text from rules order by number")
+    return [{"id": str(number), "text": text, "hint": ""} for number, text in rows]
+
+
+def _registrations(snapshot: Snapshot) -> str:
+    """open, approval, invitation or closed."""
+    row = snapshot.row("select value from settings where name = 'registrations'")
+    return row[0] if row else SETTINGS["registrations"][0]
+
+
 def _email(call: Call) -> str:
     """Never empty: clients read it as an address."""
     host = call.edge.settings.domain.partition(":")[0]
@@ -84,7 +105,8 @@ async def instance(call: Call) -> Answer:
             "select count(*) from accounts where last_post > ?",
             (id_at(call.edge.now() - MONTH_MS),),
         )
-        contact = _contact(call, snapshot)
+        contact, rules = _contact(call, snapshot), _rules(snapshot)
+        registrations = _registrations(snapshot)
     picture = header_url(call.public_url)
     return as_json(
         {
@@ -113,8 +135,8 @@ async def instance(call: Call) -> Answer:
                 "limited_federation": True,
             },
             "registrations": {
-                "enabled": True,
-                "approval_required": False,
+                "enabled": registrations in ("open", "approval"),
+                "approval_required": registrations == "approval",
                 "reason_required": False,
                 "message": None,
                 "min_age": None,
@@ -122,7 +144,7 @@ async def instance(call: Call) -> Answer:
             },
             "api_versions": {"mastodon": 1, "covey": 1},
             "contact": {"email": _email(call), "account": contact},
-            "rules": [],
+            "rules": rules,
         }
     )
 
@@ -132,7 +154,8 @@ async def instance_v1(call: Call) -> Answer:
     settings = call.edge.settings
     with call.edge.snapshot() as snapshot:
         users = snapshot.row("select count(*), sum(posts_count) from accounts") or (0, 0)
-        contact = _contact(call, snapshot)
+        contact, rules = _contact(call, snapshot), _rules(snapshot)
+        registrations = _registrations(snapshot)
     return as_json(
         {
             "uri": settings.domain,
@@ -149,19 +172,52 @@ async def instance_v1(call: Call) -> Answer:
             },
             "thumbnail": header_url(call.public_url),
             "languages": list(settings.languages),
-            "registrations": True,
-            "approval_required": False,
+            "registrations": registrations in ("open", "approval"),
+            "approval_required": registrations == "approval",
             "invites_enabled": False,
             "configuration": _CONFIGURATION,
             "contact_account": contact,
-            "rules": [],
+            "rules": rules,
         }
     )
 
 
 @operation("GET", "/api/v1/instance/rules", needs="anyone")
 async def rules(call: Call) -> Answer:
-    return EMPTY_LIST
+    with call.edge.snapshot() as snapshot:
+        return as_json(_rules(snapshot))
+
+
+@operation("GET", "/api/v1/announcements")
+async def announcements(call: Call) -> Answer:
+    """Newest first. Nobody keeps which of them were read."""
+    with call.edge.snapshot() as snapshot:
+        rows = snapshot.rows(
+            "select number, text, until, stamp from announcements order by number desc"
+        )
+    found = []
+    for number, text, until, stamp in rows:
+        kept, _, tags, links = parse(text, call.edge.settings)
+        found.append(
+            {
+                "id": str(number),
+                "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
+                "starts_at": None,
+                "ends_at": iso(until) if until else None,
+                "all_day": False,
+                "published_at": iso(stamp),
+                "updated_at": iso(stamp),
+                "mentions": [],
+                "statuses": [],
+                "tags": [
+                    {"name": name, "url": tag_url(call.public_url, name)}
+                    for name in dict.fromkeys(tag.name for tag in tags)
+                ],
+                "emojis": [],
+                "reactions": [],
+            }
+        )
+    return as_json(found)
 
 
 @operation("GET", "/api/v1/instance/peers", needs="anyone")
@@ -199,13 +255,14 @@ async def nodeinfo(call: Call) -> Answer:
             " from accounts",
             (id_at(now - MONTH_MS), id_at(now - 6 * MONTH_MS)),
         ) or (0, 0, 0, 0)
+        registrations = _registrations(snapshot)
     return as_json(
         {
             "version": "2.0",
             "software": {"name": "covey", "version": __version__},
             "protocols": [],
             "services": {"inbound": [], "outbound": []},
-            "openRegistrations": True,
+            "openRegistrations": registrations == "open",
             "usage": {
                 "users": {
                     "total": users[0],

@@ -10,20 +10,5 @@ async def _nothing(call: Call) -> Answer:
     return EMPTY_LIST
 
 
-for _path, _scope in (
-    ("/api/v1/lists", "read:lists"),
-    ("/api/v1/filters", "read:filters"),
-    ("/api/v2/filters", "read:filters"),
-    ("/api/v1/followed_tags", "read:follows"),
-    ("/api/v1/featured_tags", "read:accounts"),
-    ("/api/v1/announcements", ""),
-    ("/api/v1/bookmarks", "read:bookmarks"),
-    ("/api/v1/follow_requests", "read:follows"),
-    ("/api/v1/domain_blocks", "read:blocks"),
-    ("/api/v1/scheduled_statuses", "read:statuses"),
-    ("/api/v1/endorsements", "read:accounts"),
-):
-    operation("GET", _path, _scope)(_nothing)
-
 for _path in ("/api/v1/custom_emojis",):
     operation("GET", _path, needs="anyone")(_nothing)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from covey.edge.cursor import Cursor
+from covey.edge.cursor import Cursor, Page, fill
+from covey.edge.cursor import page as page_of
 from covey.edge.requests import id_of
 from covey.errors import Refused
 from covey.limits import IDS_PER_REQUEST, PAGE_POSTS, PAGE_POSTS_MAX
 from covey.mastodon.door import Answer, Call
 from covey.mastodon.entities import joined
+from covey.state.queries import Snapshot
 
 _CURSOR: Final = ("max_id", "min_id", "since_id")
 
@@ -38,6 +40,23 @@ def ids_of(call: Call, name: str = "id") -> list[int]:
         )
     found = (id_of(word) for word in words)
     return [id_ for id_ in dict.fromkeys(found) if id_ is not None]
+
+
+def numbered(
+    snapshot: Snapshot, cursor: Cursor, select: str, position: str, values: tuple[object, ...]
+) -> Page[Any]:
+    """Rows of `select` … `where` …, whose first column is their position, as a page."""
+    order = "asc" if cursor.ascending else "desc"
+    sql = f"{select} and {position} < ? and {position} > ? order by {position} {order} limit ?"
+
+    def pull(below: int, above: int, count: int) -> list[Any]:
+        return snapshot.rows(sql, (*values, below, above, count))
+
+    return page_of(cursor, fill(cursor, pull, list, _first), _first)
+
+
+def _first(row: tuple[int, ...]) -> int:
+    return row[0]
 
 
 def listed(call: Call, items: list[bytes], newest: int, oldest: int, older: bool) -> Answer:

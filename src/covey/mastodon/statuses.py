@@ -1,12 +1,12 @@
-"""Statuses: write, show, delete, boost, favourite."""
+"""Statuses: write, edit, show, delete, boost, favourite, bookmark, pin, mute."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from covey.delivery.audience import Relations
 from covey.edge import queues
-from covey.edge.requests import header
+from covey.edge.requests import header, id_of
 from covey.edge.shown import is_shown, load_originals
 from covey.edge.text import normal, parse
 from covey.errors import Refused
@@ -14,24 +14,34 @@ from covey.keys import client_key
 from covey.limits import NAME_CHARACTERS
 from covey.mastodon.accounts import people, people_cursor
 from covey.mastodon.door import Answer, Call, as_json, encode, operation
-from covey.mastodon.entities import REACH_WORDS, entities, joined
+from covey.mastodon.entities import REACH_WORDS, entities, joined, poll_fields
 from covey.mastodon.pages import ids_of
+from covey.mastodon.scheduled import draft_answer
+from covey.mastodon.times import iso, moment
 from covey.messages import (
     AnyMessage,
+    Bookmark,
     Boost,
     Delete,
+    Draft,
+    Edit,
     Favourite,
+    MuteThread,
+    Pin,
+    Poll,
     Post,
+    Unbookmark,
     Unboost,
     Unfavourite,
+    UnmuteThread,
+    Unpin,
     Visibility,
+    Vote,
 )
 from covey.state.queries import PostRow, Snapshot
 
 _NOT_YET: Final = {
     "media_ids": "media",
-    "poll": "polls",
-    "scheduled_at": "scheduled posts",
     "quoted_status_id": "quotes",
 }
 
@@ -39,17 +49,18 @@ _NOT_YET: Final = {
 @operation("POST", "/api/v1/statuses", "write:statuses")
 async def create(call: Call) -> Answer:
     key = header(call.scope, b"idempotency-key")
-    message = _post(call)
+    message: AnyMessage = _post(call)
+    when = call.parameters.text("scheduled_at")
+    if when:
+        message = Draft(post=message, at=moment(when, "scheduled_at"))  # type: ignore[arg-type]
     accepted = await call.edge.submit(call.account, message, client_key(key) if key else None)
-    return _shown(call, accepted.id)
+    return draft_answer(call, accepted.number) if when else _shown(call, accepted.id)
 
 
 def _post(call: Call) -> Post:
     """Raises Refused."""
     parameters = call.parameters
-    for name, what in _NOT_YET.items():
-        if parameters.values(name) not in ([], [{}], [""]):
-            raise Refused("not_there_yet", what=what)
+    _refuse_what_is_not_there(call)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
     with call.edge.snapshot() as snapshot:
         author = snapshot.account(call.account)
@@ -69,6 +80,27 @@ def _post(call: Call) -> Post:
         tags=tags,
         links=links,
         app=call.access.app,
+        poll=_poll(call),
+    )
+
+
+def _refuse_what_is_not_there(call: Call) -> None:
+    for name, what in _NOT_YET.items():
+        if call.parameters.values(name) not in ([], [{}], [""]):
+            raise Refused("not_there_yet", what=what)
+
+
+def _poll(call: Call) -> Poll | None:
+    """Raises Refused."""
+    said = call.parameters.below("poll")
+    options = said.texts("options")
+    if not options:
+        return None
+    return Poll(
+        options=tuple(normal(option).strip() for option in options),
+        seconds=said.integer("expires_in"),
+        multiple=said.boolean("multiple"),
+        hide_totals=said.boolean("hide_totals"),
     )
 
 
@@ -162,6 +194,32 @@ async def source(call: Call) -> Answer:
     return as_json({"id": str(row.id), "text": row.text, "spoiler_text": row.warning})
 
 
+@operation("GET", "/api/v1/statuses/*/history", "read:statuses", needs="anyone")
+async def history(call: Call) -> Answer:
+    """All that it said, oldest first, what it says now at last."""
+    post = _original(call)
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, post)
+        made = entities(call.edge)
+        author = made.accounts(snapshot, [row.account])[0]
+        versions = []
+        for version in queues.history(snapshot, row):
+            fields: dict[str, Any] = {
+                "content": made.content(
+                    version.text, version.facets, made.named(snapshot, version.facets)
+                ),
+                "spoiler_text": version.warning,
+                "sensitive": bool(version.sensitive or version.warning),
+                "created_at": iso(version.stamp),
+                "media_attachments": [],
+                "emojis": [],
+            }
+            if version.poll:
+                fields["poll"] = {"options": [{"title": title} for title in version.poll]}
+            versions.append(b'%s,"account":%s}' % (encode(fields)[:-1], author))
+    return Answer(joined(versions))
+
+
 @operation("GET", "/api/v1/statuses/*/reblogged_by", "read:accounts", needs="anyone")
 async def reblogged_by(call: Call) -> Answer:
     cursor, post = people_cursor(call), _original(call)
@@ -179,6 +237,28 @@ async def favourited_by(call: Call) -> Answer:
 
 
 # --- acts -------------------------------------------------------------------------------------
+
+
+@operation("PUT", "/api/v1/statuses/*", "write:statuses")
+async def edit(call: Call) -> Answer:
+    """The whole new version; what is not said is not in it, but language and sensitive stay."""
+    parameters = call.parameters
+    _refuse_what_is_not_there(call)
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, call.id)
+    text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
+    message = Edit(
+        post=row.id,
+        text=text,
+        language=parameters.text("language", row.language),
+        warning=normal(parameters.text("spoiler_text")).strip(),
+        sensitive=parameters.boolean("sensitive", bool(row.sensitive)),
+        mentions=mentions,
+        tags=tags,
+        links=links,
+        poll=_poll(call),
+    )
+    return await _act(call, message, row.id)
 
 
 @operation("DELETE", "/api/v1/statuses/*", "write:statuses")
@@ -227,3 +307,70 @@ async def favourite(call: Call) -> Answer:
 async def unfavourite(call: Call) -> Answer:
     post = _original(call)
     return await _act(call, Unfavourite(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/bookmark", "write:bookmarks")
+async def bookmark(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Bookmark(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/unbookmark", "write:bookmarks")
+async def unbookmark(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Unbookmark(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/pin", "write:accounts")
+async def pin(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Pin(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/unpin", "write:accounts")
+async def unpin(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, Unpin(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/mute", "write:mutes")
+async def mute(call: Call) -> Answer:
+    """The thread it stands in."""
+    post = _original(call)
+    return await _act(call, MuteThread(post=post), post)
+
+
+@operation("POST", "/api/v1/statuses/*/unmute", "write:mutes")
+async def unmute(call: Call) -> Answer:
+    post = _original(call)
+    return await _act(call, UnmuteThread(post=post), post)
+
+
+# --- polls ------------------------------------------------------------------------------------
+
+
+def _poll_shown(call: Call, post: int) -> Answer:
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, post)
+        found = queues.polls(snapshot, call.account, [post]).get(post)
+    if found is None:
+        raise Refused("not_found")
+    return as_json(poll_fields(found, row.account == call.account))
+
+
+@operation("GET", "/api/v1/polls/*", "read:statuses", needs="anyone")
+async def poll(call: Call) -> Answer:
+    """A poll has its post's id."""
+    return _poll_shown(call, call.id)
+
+
+@operation("POST", "/api/v1/polls/*/votes", "write:statuses")
+async def vote(call: Call) -> Answer:
+    choices = []
+    for word in call.parameters.texts("choices"):
+        choice = id_of(word)
+        if choice is None:
+            raise Refused("vote_choices")
+        choices.append(choice)
+    await call.edge.submit(call.account, Vote(post=call.id, choices=tuple(choices)))
+    return _poll_shown(call, call.id)

@@ -11,18 +11,19 @@ import asyncio
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from covey.delivery.audience import Reach, visible
+from covey.delivery.audience import Reach
 from covey.edge.access import token_access
 from covey.edge.edge import Edge
 from covey.edge.rates import subject_of
 from covey.edge.requests import header
+from covey.edge.shown import shown
 from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.live.hub import Stream, StreamEvent
 from covey.mastodon import notifications
 from covey.mastodon.door import OPEN_TO_PAGES, Answer, Call, encode, operation
 from covey.mastodon.entities import entities
-from covey.state.queries import PostRow
+from covey.state.queries import PostRow, Snapshot
 
 THUMP: Final = b":thump\n\n"
 """The heartbeat: a comment, which clients pass over."""
@@ -135,6 +136,8 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
         word, data = b"update", _post(call, event.subject)
     elif kind == "notification":
         word, data = b"notification", _notification(call, event.subject)
+    elif kind == "edit":
+        word, data = b"status.update", _post(call, event.subject, edited=True)
     elif kind == "delete":
         word, data = b"delete", b"%d" % event.subject
     elif ours:
@@ -146,40 +149,72 @@ def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.cursor.encode(), word, data)
 
 
-_shared: WeakKeyDictionary[Edge, dict[tuple[int, bool], tuple[int, bytes]]] = WeakKeyDictionary()
+class _Shared:
+    """What serves all streams of an edge."""
+
+    def __init__(self) -> None:
+        self.posts: dict[tuple[int, bool], tuple[int, bytes]] = {}
+        """(id, whether somebody asks) → until when, and the status."""
+        self._filterers: frozenset[int] = frozenset()
+        self._until = 0
+
+    def filters(self, edge: Edge, account: int, now: int) -> bool:
+        """Whether the account had a filter a moment ago: its statuses are its own."""
+        if self._until <= now:
+            with edge.snapshot() as snapshot:
+                rows = snapshot.rows("select distinct account from filters")
+            self._filterers = frozenset(number for (number,) in rows)
+            self._until = now + SHARED_MS
+        return account in self._filterers
 
 
-def _post(call: Call, id_: int) -> bytes:
+_shared: WeakKeyDictionary[Edge, _Shared] = WeakKeyDictionary()
+
+
+def _post(call: Call, id_: int, *, edited: bool = False) -> bytes:
     """The status, as this reader sees it; empty when it is gone again.
 
-    A public post that nobody has touched since it was made looks the same to all who get it: it is
-    rendered once for all streams.
+    A public post that nobody has touched since it was made looks the same to all who get it and
+    have no filters: it is rendered once for all streams.
     """
-    edge, key = call.edge, (id_, call.account != 0)
+    edge, key, now = call.edge, (id_, call.account != 0), call.edge.now()
     shared = _shared.get(edge)
     if shared is None:
-        shared = _shared[edge] = {}
-    now = edge.now()
-    known = shared.get(key)
-    if known is not None and known[0] > now:
+        shared = _shared[edge] = _Shared()
+    if edited:  # what was rendered before says what stands there no more
+        shared.posts.pop((id_, False), None)
+        shared.posts.pop((id_, True), None)
+    filters = shared.filters(edge, call.account, now)
+    known = shared.posts.get(key)
+    if known is not None and known[0] > now and not filters:
         return known[1]
     with edge.snapshot() as snapshot:
         row = snapshot.post(id_)
         if row is None or row.deleted:
             return b""
         reader = edge.relations(snapshot, call.account)
-        if not visible(row, reader):
+        if not shown(snapshot.posts, [row], {}, reader):
             return b""
         status = entities(edge).status(snapshot, reader, row) or b""
-    if status and _is_same_for_all(row):
-        if len(shared) >= SHARED_MAX:
-            shared.clear()
-        shared[key] = (now + SHARED_MS, status)
+        same = not filters and _is_same_for_all(snapshot, row)
+    if status and same:
+        if len(shared.posts) >= SHARED_MAX:
+            shared.posts.clear()
+        shared.posts[key] = (now + SHARED_MS, status)
     return status
 
 
-def _is_same_for_all(row: PostRow) -> bool:
-    return row.visibility <= Reach.UNLISTED and not row.boost_of and row.changed == row.number
+def _is_same_for_all(snapshot: Snapshot, row: PostRow) -> bool:
+    """A poll is another one for who asks, a reply for who muted its thread, and a quote for who may
+    not see its original."""
+    return (
+        row.visibility <= Reach.UNLISTED
+        and not row.boost_of
+        and not row.quote_of
+        and row.changed == row.number
+        and row.thread == row.id
+        and not snapshot.row("select 1 from polls where post = ?", (row.id,))
+    )
 
 
 def _notification(call: Call, number: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from covey.errors import Refused
 from covey.messages import ID_TIME_BITS
 
 
@@ -19,3 +20,15 @@ def day(post_id: int) -> str | None:
         return None
     at = datetime.fromtimestamp((post_id >> ID_TIME_BITS) // 1000, UTC)
     return f"{at:%Y-%m-%d}"
+
+
+def moment(text: str, name: str) -> int:
+    """ISO 8601 (UTC when it says no zone) → milliseconds since 1970. Raises
+    Refused("parameter_malformed") about the parameter `name`."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+        stamp = at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        why = "it is a moment like 2026-11-24T18:40:00Z"
+        raise Refused("parameter_malformed", name=name, why=why) from None
+    return int(stamp * 1000)

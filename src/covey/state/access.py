@@ -25,6 +25,7 @@ from covey.messages import (
 )
 from covey.state.accounts import require_account
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_active
 from covey.state.state import Outcome, State
 from covey.state.texts import check_text, check_url
 
@@ -105,7 +106,7 @@ def check_token(state: State, actor: int, message: Token, stamp: int) -> None:
     if not 0 < message.app <= state.apps:
         raise Refused("app_unknown")
     if message.account:
-        require_account(state, message.account)
+        require_active(state, message.account)
     if message.code_hash:
         grant = state.row(
             "select app, account, scopes, expires from grants where code_hash = ?",

@@ -21,7 +21,9 @@ from covey.limits import (
     TAGS_PER_POST,
 )
 from covey.messages import SERVER, Entry, Password, Profile, Register, SetRole
+from covey.state.place import check_registration, is_pending, use_invite
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import require_role, stand
 from covey.state.state import Outcome, State
 from covey.state.texts import check_facets, check_language, check_text, encode_facets
 
@@ -115,13 +117,6 @@ def require_account(state: State, number: int) -> None:
         raise Refused("not_found")
 
 
-def require_role(state: State, actor: int, role: str) -> None:
-    """The server may all. Raises Refused("forbidden")."""
-    row = state.row("select role from accounts where number = ?", (actor,))
-    if actor != SERVER and (row is None or row[0] != role):
-        raise Refused("forbidden", role=role)
-
-
 def check_name(name: str) -> None:
     """Whether it could be a name at all. Raises Refused("name_malformed" or "name_reserved")."""
     if not _NAME.fullmatch(name):
@@ -136,29 +131,37 @@ def check_email(email: str) -> None:
         raise Refused("email_malformed", email=email[:EMAIL_CHARACTERS])
 
 
-@check_of(Register)
-def check_register(state: State, actor: int, message: Register, stamp: int) -> None:
-    if actor != SERVER:
-        raise Refused("forbidden", role="server")
-    name = message.name
+def check_free_name(state: State, name: str) -> None:
+    """Whether a new account may have it. Raises Refused: "name_malformed", "name_reserved",
+    "name_taken", "name_look_alike"."""
     check_name(name)
     if number_of(state, name):
         raise Refused("name_taken", name=name)
     other = state.row("select name from accounts where look_key = ?", (look_key(name),))
     if other:
         raise Refused("name_look_alike", name=name, other=other[0])
+
+
+@check_of(Register)
+def check_register(state: State, actor: int, message: Register, stamp: int) -> None:
+    if actor != SERVER:
+        raise Refused("forbidden", role="server")
+    check_free_name(state, message.name)
     if message.email:
         check_email(message.email)
         if state.row("select 1 from accounts where email = ? and email != ''", (message.email,)):
             raise Refused("email_taken")
     check_text("The display name", message.display_name, DISPLAY_NAME_CHARACTERS, lines=False)
     check_language(message.language)
+    check_registration(state, message, stamp)
     if state.accounts + 1 >= ACCOUNTS_MAX:
         raise Refused("registrations_closed")
 
 
 @apply_of(Register)
 def apply_register(state: State, entry: Entry, message: Register, outcome: Outcome) -> None:
+    pending = is_pending(state, message)
+    use_invite(state, message)
     state.accounts = entry.id
     state.execute(
         "insert into accounts (number, name, name_key, look_key, display_name, email,"
@@ -169,6 +172,8 @@ def apply_register(state: State, entry: Entry, message: Register, outcome: Outco
             message.language, entry.stamp, entry.number,
         ),
     )  # fmt: skip
+    if pending:
+        stand(state, entry, outcome, entry.id, "pending")
 
 
 @check_of(Profile)
@@ -197,14 +202,14 @@ def apply_profile(state: State, entry: Entry, message: Profile, outcome: Outcome
     mentions = tuple(m for m in message.note_mentions if number_of(state, m.name))
     state.execute(
         "update accounts set display_name = ?, note = ?, facets = ?, fields = ?, bot = ?,"
-        " discoverable = ?, indexable = ?, language = ?, visibility = ?, sensitive = ?,"
+        " discoverable = ?, indexable = ?, language = ?, visibility = ?, sensitive = ?, locked = ?,"
         " changed = ? where number = ?",
         (
             message.display_name, message.note,
             encode_facets(mentions, message.note_tags, message.note_links),
             msgspec.msgpack.encode(message.fields) if message.fields else b"",
             message.bot, message.discoverable, message.indexable, message.language,
-            message.visibility, message.sensitive, entry.number, entry.actor,
+            message.visibility, message.sensitive, message.locked, entry.number, entry.actor,
         ),
     )  # fmt: skip
     outcome.profiles = entry.number

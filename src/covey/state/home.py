@@ -1,5 +1,5 @@
-"""A home's raw candidates: from the arena as far as it reaches, then from the merge, and nobody can
-tell where the seam is."""
+"""Raw candidates of a home: from the arena as far as it reaches, then from the merge, and nobody
+can tell where the seam is. And those of a list, which are merged always."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Final, TypeGuard
 
 from covey.delivery.arena import ArenaReader
-from covey.delivery.audience import Candidate, Relations
+from covey.delivery.audience import Candidate, Listing, Relations, listed
 from covey.limits import PAGE_POSTS
-from covey.state.merge import merge
+from covey.state.merge import merge, merge_of
 from covey.state.queries import Snapshot
 
 NEAR_POSTS: Final = 400
@@ -71,6 +71,28 @@ def ids_above(
             return
     for post in merge(snapshot, reader, below=below, above=above, ascending=True, wanted=wanted):
         yield post.id
+
+
+def list_ids_below(
+    snapshot: Snapshot, list_: Listing, below: int, above: int = 0, wanted: int = PAGE_POSTS
+) -> Iterator[int]:
+    """The same of a list, which no arena holds: newest first."""
+    members = list_.members
+    for post in merge_of(snapshot, members, below=below, above=above, wanted=wanted):
+        if listed(post, list_):
+            yield post.id
+
+
+def list_ids_above(
+    snapshot: Snapshot, list_: Listing, above: int, below: int, wanted: int = PAGE_POSTS
+) -> Iterator[int]:
+    """The same, oldest first."""
+    members = list_.members
+    for post in merge_of(
+        snapshot, members, below=below, above=above, ascending=True, wanted=wanted
+    ):
+        if listed(post, list_):
+            yield post.id
 
 
 def candidates_below(

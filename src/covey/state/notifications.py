@@ -5,28 +5,46 @@ from __future__ import annotations
 
 from covey.errors import Refused
 from covey.messages import Dismiss, Entry
+from covey.state.policies import ask, verdict
 from covey.state.rules import apply_of, check_of
+from covey.state.standing import is_away
 from covey.state.state import Outcome, State
+from covey.state.threads import mutes_thread
 
 
 def notify(
     state: State, entry: Entry, outcome: Outcome, account: int, kind: str, post: int = 0
 ) -> None:
-    """Tell `account` of what the entry's actor did, unless it set the actor aside. Of several kinds
+    """Tell `account` of what the entry's actor did, unless it set the actor aside or its policy
+    says otherwise. Of several kinds
     for one message the first one stands: call in the order of precedence."""
     actor, graph = entry.actor, state.graph
-    if account == actor or graph.blocks.has(account, actor) or graph.blocks.has(actor, account):
+    if (
+        (account == actor and kind != "poll")
+        or is_away(state, account)
+        or graph.blocks.has(account, actor)
+        or graph.blocks.has(actor, account)
+    ):
         return
     if graph.muters.has(actor, account) and state.row(
         "select 1 from mutes where account = ? and target = ? and notifications = 1",
         (account, actor),
     ):
         return
+    if post and mutes_thread(state, account, post):
+        return
+    found = verdict(state, account, actor, kind, post, entry.stamp)
+    if found == "drop":
+        return
     state.execute(
-        "insert or ignore into notifications values (?, ?, ?, ?, ?, ?)",
-        (account, entry.number, kind, actor, post, entry.stamp),
+        "insert or ignore into notifications values (?, ?, ?, ?, ?, ?, ?)",
+        (account, entry.number, kind, actor, post, entry.stamp, found == "filter"),
     )
-    if state.connection.changes():
+    if not state.connection.changes():
+        return
+    if found == "filter":
+        ask(state, account, actor, entry.number)
+    else:
         outcome.notifications.append((entry.number, account))
 
 

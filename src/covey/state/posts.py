@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Final
 
 from covey.delivery.audience import REACH, Candidate, Reach
-from covey.delivery.graph import Graph
 from covey.errors import Refused
 from covey.limits import (
     LINKS_PER_POST,
@@ -17,9 +15,29 @@ from covey.limits import (
     TAGS_PER_POST,
     WARNING_CHARACTERS,
 )
-from covey.messages import Boost, Delete, Entry, Favourite, Post, Unboost, Unfavourite
+from covey.messages import (
+    Boost,
+    Delete,
+    Edit,
+    Entry,
+    Favourite,
+    Mention,
+    Post,
+    Unboost,
+    Unfavourite,
+)
 from covey.state.accounts import number_of, require_account
+from covey.state.bookmarks import drop_pin
+from covey.state.candidates import (
+    FROZEN,
+    FROZEN_COLUMNS,
+    candidate_of,
+    column_of,
+    may_see,
+    standing,
+)
 from covey.state.notifications import notify, withdraw
+from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.texts import (
@@ -31,44 +49,7 @@ from covey.state.texts import (
     decode_facets,
     encode_facets,
 )
-
-FROZEN: Final = (
-    "id, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned"
-)
-"""The columns of a Candidate, in its order."""
-
-
-def candidate_of(row: tuple[int, int, int, int, int, int, int, bytes]) -> Candidate:
-    """The columns FROZEN → Candidate."""
-    mentioned = row[7]
-    return Candidate(*row[:7], tuple(array("I", mentioned)) if mentioned else ())
-
-
-def may_see(graph: Graph, post: Candidate, account: int) -> bool:
-    """`audience.visible`, asked of the whole graph instead of a reader's own relations."""
-    author = post.account
-    if author == account:
-        return True
-    if graph.blocks.has(author, account):
-        return False
-    if post.visibility <= Reach.UNLISTED or account in post.mentioned:
-        return True
-    return post.visibility == Reach.FOLLOWERS and graph.followers.has(author, account)
-
-
-def standing(state: State, id_: int, reader: int) -> Candidate:
-    """The post, if it stands and the reader may see it. Raises Refused("not_found")."""
-    row = state.row(
-        f"select {FROZEN} from posts where id = ? and deleted = 0 and boost_of = 0",
-        (id_,),
-    )
-    if row is None:
-        raise Refused("not_found")
-    post = candidate_of(row)
-    if not may_see(state.graph, post, reader):
-        raise Refused("not_found")
-    return post
-
+from covey.state.threads import fall_silent, talk
 
 # --- post -------------------------------------------------------------------------------------
 
@@ -76,6 +57,26 @@ def standing(state: State, id_: int, reader: int) -> Candidate:
 @check_of(Post)
 def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     require_account(state, actor)
+    check_words(message)
+    if message.poll is not None:
+        check_poll(message.poll)
+    if not 0 <= message.app <= state.apps:
+        raise Refused("app_unknown")
+    if message.reply_to:
+        standing(state, message.reply_to, actor)
+    if message.quote_of:
+        original = standing(state, message.quote_of, actor)
+        if original.visibility > Reach.UNLISTED and original.account != actor:
+            raise Refused("quote_not_allowed")
+    if message.visibility == "group" and not any(
+        state.graph.members.has(number_of(state, mention.name), actor)
+        for mention in message.mentions
+    ):
+        raise Refused("group_missing")
+
+
+def check_words(message: Post | Edit) -> None:
+    """What a post, or a later version of one, says."""
     text = message.text
     if not text or text.isspace():
         raise Refused("text_empty")
@@ -96,10 +97,17 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
             raise Refused("text_long", what="A tag", count=len(tag.name), limit=TAG_CHARACTERS)
     if message.mentions or message.tags or message.links:
         check_facets(text, message.mentions, message.tags, message.links)
-    if not 0 <= message.app <= state.apps:
-        raise Refused("app_unknown")
-    if message.reply_to:
-        standing(state, message.reply_to, actor)
+
+
+def resolved(
+    state: State, mentions: tuple[Mention, ...]
+) -> tuple[tuple[Mention, ...], dict[int, None]]:
+    """(mentions of names there are, their accounts in order); an unknown name is text."""
+    found = [(mention, number_of(state, mention.name)) for mention in mentions]
+    return (
+        tuple(mention for mention, account in found if account),
+        dict.fromkeys(account for _, account in found if account),
+    )
 
 
 @apply_of(Post)
@@ -107,43 +115,59 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     id_, number, actor, stamp = entry.id, entry.number, entry.actor, entry.stamp
     execute = state.execute
     state.last_id = id_
-    reply_account = 0
+    reply_account, thread = 0, id_
     if message.reply_to:
-        reply_account = state.count("select account from posts where id = ?", (message.reply_to,))
-    mentions = []
-    mentioned: dict[int, None] = {}
-    for mention in message.mentions:
-        account = number_of(state, mention.name)
-        if account:
-            mentions.append(mention)
-            mentioned[account] = None
+        reply_account, thread = state.row(
+            "select account, thread from posts where id = ?", (message.reply_to,)
+        ) or (0, id_)
+    quote_account = 0
+    if message.quote_of:
+        quote_account = state.count("select account from posts where id = ?", (message.quote_of,))
+    mentions, mentioned = resolved(state, message.mentions)
     reach = REACH[message.visibility]
+    members = state.graph.members
+    groups = tuple(account for account in mentioned if members.has(account, actor))
+    if reach == Reach.DIRECT:
+        groups = ()
+    tags = tuple(dict.fromkeys(tag.name for tag in message.tags))
     post = Candidate(
-        id_, actor, int(reach), message.reply_to, reply_account, mentioned=tuple(mentioned)
-    )
+        id_, actor, int(reach), message.reply_to, reply_account, quote_account=quote_account,
+        language=message.language, mentioned=tuple(mentioned), groups=groups, tags=tags,
+    )  # fmt: skip
     execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
         " boost_account, mentioned, stamp, language, warning, sensitive, text, facets, app,"
-        " changed) values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " quote_of, quote_account, first_language, first_tags, groups, thread, changed)"
+        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
-            array("I", mentioned).tobytes() if mentioned else b"", stamp, message.language,
-            message.warning, message.sensitive, message.text,
-            encode_facets(tuple(mentions), message.tags, message.links), message.app, number,
+            column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
+            message.text, encode_facets(mentions, message.tags, message.links), message.app,
+            message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
+            thread, number,
         ),
     )  # fmt: skip
-    tags = tuple(dict.fromkeys(tag.name for tag in message.tags))
     if reach == Reach.PUBLIC:
         for tag in tags:
-            execute("insert into tags values (?, ?)", (tag, id_))
+            execute("insert into tags values (?, ?, 1, 1)", (tag, id_))
+    for group in groups:
+        execute("insert into group_posts values (?, ?, 1)", (group, id_))
     _count_post(state, number, post, 1)
     for account in mentioned:
         execute("insert into mentions values (?, ?)", (account, id_))
-        notify(state, entry, outcome, account, "mention", id_)
+        if not members[account]:
+            notify(state, entry, outcome, account, "mention", id_)
+    if quote_account and may_see(state.graph, post, quote_account):
+        notify(state, entry, outcome, quote_account, "quote", id_)
+    if reach == Reach.DIRECT:
+        talk(state, post)
+    if message.poll is not None:
+        open_poll(state, entry, id_, message.poll)
+        schedule_end(state, entry, id_)
     own = not message.reply_to or reply_account == actor
     if own and reach != Reach.DIRECT:
         _tell_watchers(state, entry, outcome, id_)
-    outcome.posted.append((number, post, tags))
+    outcome.posted.append((number, post))
 
 
 def _tell_watchers(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
@@ -165,15 +189,18 @@ def check_delete(state: State, actor: int, message: Delete, stamp: int) -> None:
 
 @apply_of(Delete)
 def apply_delete(state: State, entry: Entry, message: Delete, outcome: Outcome) -> None:
-    _bury(state, entry, outcome, message.post)
+    bury(state, entry, outcome, message.post)
 
 
-def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
-    """A tombstone stays: the frozen columns, so that boost windows and audiences do not move."""
-    row = state.row(f"select {FROZEN}, number, facets from posts where id = ?", (id_,))
+def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool = True) -> None:
+    """A tombstone stays: the frozen columns, so that boost windows and audiences do not move.
+    `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
+    more."""
+    row = state.row(f"select {FROZEN}, number, edited, facets from posts where id = ?", (id_,))
     if row is None:
         return
-    post = candidate_of(row[:8])
+    post = candidate_of(row)
+    made_by, edited, facets = row[FROZEN_COLUMNS:]
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
@@ -182,16 +209,36 @@ def _bury(state: State, entry: Entry, outcome: Outcome, id_: int) -> None:
     )
     for account in post.mentioned:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
-    for tag in decode_facets(row[9])[1]:
-        execute("delete from tags where tag = ? and post = ?", (tag.name, id_))
+    for tag in post.tags:
+        drop_tag(state, id_, tag)
+    if edited:
+        for later in decode_facets(facets)[1]:
+            drop_tag(state, id_, later.name)
+        execute("delete from versions where post = ?", (id_,))
+    if not post.boost_of:
+        drop_poll(state, id_)
+        drop_pin(state, post.account, id_)
+    if post.visibility == Reach.DIRECT:
+        fall_silent(state, post)
+    for group in post.groups:
+        execute('update group_posts set now = 0 where "group" = ? and post = ?', (group, id_))
     _count_post(state, number, post, -1)
     if post.boost_of:
-        withdraw(state, post.boost_account, row[8])
+        withdraw(state, post.boost_account, made_by)
+    if not told:
+        return
     execute(
         "insert into changes values (?, 'delete', ?, ?, ?)",
         (number, id_, post.account, entry.stamp),
     )
     outcome.changes.append((number, "delete", id_, post.account))
+
+
+def drop_tag(state: State, id_: int, tag: str) -> None:
+    """The tag's queue shows the post no more. A row of the first version stays, for the homes that
+    the tag brought the post into."""
+    state.execute("update tags set now = 0 where tag = ? and post = ? and first = 1", (tag, id_))
+    state.execute("delete from tags where tag = ? and post = ? and first = 0", (tag, id_))
 
 
 def _count_post(state: State, number: int, post: Candidate, by: int) -> None:
@@ -229,16 +276,20 @@ def _boost_id(state: State, post: int, actor: int) -> int:
     )
 
 
+_NARROWER: Final = (Reach.PUBLIC, Reach.UNLISTED, Reach.LOCAL, Reach.FOLLOWERS)
+"""What a boost can be, each narrower than the one before."""
+
+
 @check_of(Boost)
 def check_boost(state: State, actor: int, message: Boost, stamp: int) -> None:
     require_account(state, actor)
     post = standing(state, message.post, actor)
     if post.visibility > Reach.UNLISTED and (
-        post.account != actor or post.visibility == Reach.DIRECT
+        post.account != actor or post.visibility in (Reach.DIRECT, Reach.GROUP)
     ):
         raise Refused("boost_not_allowed")
-    if message.visibility == "direct":
-        raise Refused("visibility_unknown", visibility="direct")
+    if message.visibility in ("direct", "group"):
+        raise Refused("visibility_unknown", visibility=message.visibility)
     if boost := _boost_id(state, message.post, actor):
         raise Refused("already_done", id=boost)
 
@@ -249,7 +300,7 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
     row = state.row("select account, visibility from posts where id = ?", (message.post,))
     author, reach = row or (0, 0)
     # no wider than the original: its author's own boost of a followers-only post stays so
-    reach = max(int(REACH[message.visibility]), reach)
+    reach = max(int(REACH[message.visibility]), reach, key=_NARROWER.index)
     state.last_id = id_
     state.execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
@@ -259,7 +310,7 @@ def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) ->
     post = Candidate(id_, actor, reach, boost_of=message.post, boost_account=author)
     _count_post(state, number, post, 1)
     notify(state, entry, outcome, author, "boost", message.post)
-    outcome.posted.append((number, post, ()))
+    outcome.posted.append((number, post))
 
 
 @check_of(Unboost)
@@ -270,7 +321,7 @@ def check_unboost(state: State, actor: int, message: Unboost, stamp: int) -> Non
 
 @apply_of(Unboost)
 def apply_unboost(state: State, entry: Entry, message: Unboost, outcome: Outcome) -> None:
-    _bury(state, entry, outcome, _boost_id(state, message.post, entry.actor))
+    bury(state, entry, outcome, _boost_id(state, message.post, entry.actor))
 
 
 # --- favourite --------------------------------------------------------------------------------

@@ -18,9 +18,16 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from covey.database import check_marks, open_database
-from covey.delivery.audience import STRANGER, Candidate, Relations
-from covey.messages import Field
-from covey.state.posts import FROZEN, candidate_of
+from covey.delivery.audience import (
+    STRANGER,
+    Candidate,
+    Everybody,
+    Listing,
+    Relations,
+    listing,
+)
+from covey.messages import Field, RepliesPolicy
+from covey.state.candidates import FROZEN, candidate_of, numbers_of
 from covey.state.state import APPLICATION_ID, VERSION
 from covey.state.texts import Facets, decode_facets
 
@@ -49,6 +56,15 @@ class AccountRow(Struct, frozen=True):
     last_post: int
     created: int
     changed: int
+    locked: int
+    kind: str
+    """person or group"""
+    standing: str
+
+    @property
+    def is_away(self) -> bool:
+        """Pending, suspended or closed: nobody is shown it."""
+        return self.standing not in ("active", "limited")
 
     @property
     def facets(self) -> Facets:
@@ -86,6 +102,12 @@ class PostRow(Struct, frozen=True):
     replies_count: int
     boosts_count: int
     favourites_count: int
+    quote_of: int
+    quote_account: int
+    groups_column: bytes
+    edited: int
+    """Stamp of the last edit; 0: never."""
+    thread: int
     changed: int
 
     @property
@@ -95,14 +117,12 @@ class PostRow(Struct, frozen=True):
     @property
     def mentioned(self) -> tuple[int, ...]:
         """Numbers of the accounts it mentions."""
-        return _accounts(self.mentioned_column)
+        return numbers_of(self.mentioned_column)
 
     @property
-    def candidate(self) -> Candidate:
-        return Candidate(
-            self.id, self.account, self.visibility, self.reply_to, self.reply_account,
-            self.boost_of, self.boost_account, self.mentioned,
-        )  # fmt: skip
+    def groups(self) -> tuple[int, ...]:
+        """Numbers of the groups it is posted to."""
+        return numbers_of(self.groups_column)
 
 
 class PostGist(Struct, frozen=True):
@@ -112,13 +132,28 @@ class PostGist(Struct, frozen=True):
     account: int
     visibility: int
     boost_of: int
+    quote_of: int
     mentioned_column: bytes
+    groups_column: bytes
     deleted: int
     stamp: int
 
     @property
     def mentioned(self) -> tuple[int, ...]:
-        return _accounts(self.mentioned_column)
+        return numbers_of(self.mentioned_column)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return numbers_of(self.groups_column)
+
+
+class ListRow(Struct, frozen=True):
+    number: int
+    account: int
+    """Whose it is."""
+    title: str
+    replies: RepliesPolicy
+    exclusive: int
 
 
 class NotificationRow(Struct, frozen=True):
@@ -142,19 +177,21 @@ class PositionRow(Struct, frozen=True):
 _ACCOUNT: Final = (
     "number, name, display_name, note, facets, fields, role, bot, discoverable, indexable,"
     " language, visibility, sensitive, followers_count, following_count, posts_count, last_post,"
-    " created, changed"
+    " created, changed, locked, kind, standing"
 )
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
-    " boosts_count, favourites_count, changed"
+    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, changed"
 )
 """The columns of a PostRow, in its order."""
 PUBLIC: Final = (
     "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
 )
 """What stands in the public queue, in the words of its index."""
-_GIST: Final = "id, account, visibility, boost_of, mentioned, deleted, stamp"
+GIST: Final = "id, account, visibility, boost_of, quote_of, mentioned, groups, deleted, stamp"
+"""The columns of a PostGist, in its order."""
+_LIST: Final = "select number, account, title, replies, exclusive from lists"
 _AMONG: Final = "in carray(?)"
 
 
@@ -200,7 +237,7 @@ class Snapshot:
 
     def gists(self, ids: Collection[int]) -> dict[int, PostGist]:
         """Those there are, tombstones too."""
-        rows = self.among(f"select {_GIST} from posts where id {_AMONG}", ids)
+        rows = self.among(f"select {GIST} from posts where id {_AMONG}", ids)
         return {row[0]: PostGist(*row) for row in rows}
 
     def boosted(self, ids: Collection[int]) -> dict[int, int]:
@@ -215,6 +252,25 @@ class Snapshot:
         """All rows of `sql`, whose one parameter is `carray(?)` over `values`."""
         return self.rows(sql, (numbers(values),)) if values else []
 
+    def list_of(self, account: int, number: int) -> ListRow | None:
+        """The account's list, or None where it has none of this number."""
+        row = self.row(f"{_LIST} where number = ? and account = ?", (number, account))
+        return ListRow(*row) if row else None
+
+    def lists(self, account: int) -> list[ListRow]:
+        """The account's, oldest first."""
+        rows = self.rows(f"{_LIST} where account = ? order by number", (account,))
+        return [ListRow(*row) for row in rows]
+
+    def listing(self, reader: Relations, number: int) -> Listing | None:
+        """One of the reader's lists, as `audience.listed` asks it; None where it has none of this
+        number."""
+        row = self.list_of(reader.account, number)
+        if row is None:
+            return None
+        members = self._numbers("select account from list_members where list = ?", number)
+        return listing(reader, members, row.replies)
+
     def position(self, account: int, queue: str) -> PositionRow | None:
         """None: nothing of it was ever read."""
         row = self.row(
@@ -225,28 +281,53 @@ class Snapshot:
 
     def relations(self, account: int) -> Relations:
         """The reader's own relations; edges cache them by the arena's `relations` number."""
+        everybody = self.everybody()
         if not account:
-            return STRANGER
-        follows = self.rows("select followed, boosts from follows where follower = ?", (account,))
-        following = BitMap([followed for followed, _ in follows])
-        hides = BitMap([followed for followed, boosts in follows if not boosts])
+            return msgspec.structs.replace(STRANGER, everybody=everybody)
+        follows = self.rows(
+            "select followed, boosts, languages from follows where follower = ?", (account,)
+        )
+        following = BitMap([followed for followed, _, _ in follows])
+        hides = BitMap([followed for followed, boosts, _ in follows if not boosts])
+        languages = {
+            followed: frozenset(chosen.split(",")) for followed, _, chosen in follows if chosen
+        }
         blocks = self._numbers("select target from blocks where account = ?", account)
         blocked_by = self._numbers("select account from blocks where target = ?", account)
         mutes = self._numbers("select target from mutes where account = ?", account)
-        return Relations(account, following, hides, blocks, blocks | blocked_by | mutes, blocked_by)
+        exclusive = self._numbers(
+            "select m.account from list_members m join lists l on l.number = m.list"
+            " where l.account = ? and l.exclusive = 1",
+            account,
+        )
+        groups = self._numbers(
+            'select "group" from memberships where account = ?'
+            " and role in ('member', 'moderator', 'owner')",
+            account,
+        )
+        tags = self.rows("select tag from tag_follows where account = ?", (account,))
+        return Relations(
+            account, following, hides, blocks, blocks | blocked_by | mutes, blocked_by, exclusive,
+            languages, groups, frozenset(tag for (tag,) in tags), everybody,
+        )  # fmt: skip
 
-    def _numbers(self, sql: str, account: int) -> BitMap:
-        return BitMap([row[0] for row in self.execute(sql, (account,))])
+    def everybody(self) -> Everybody:
+        """What concerns all readers alike."""
+        standing = "select number from accounts where standing != 'active' and standing"
+        return Everybody(
+            self._numbers(f"{standing} != 'limited'"),
+            self._numbers(f"{standing} = 'limited'"),
+            self._numbers("select number from groups where \"join\" = 'open'"),
+        )
+
+    def _numbers(self, sql: str, *values: int) -> BitMap:
+        return BitMap([row[0] for row in self.execute(sql, values)])
 
 
 def numbers(values: Iterable[int]) -> Any:
     """Values for a statement's `carray(?)`: one prepared statement, however many there are (at
     least one)."""
     return apsw.carray(array("q", values))
-
-
-def _accounts(column: bytes) -> tuple[int, ...]:
-    return tuple(array("I", column)) if column else ()
 
 
 class StateReader:

@@ -1,26 +1,72 @@
-"""Reading positions: how far an account has read each of its queues."""
+"""Reading positions: how far an account has read each of its queues.
+
+A queue is known by its name: "home", "notifications", "list/NUMBER", "group/NUMBER", "tag/NAME",
+"conversation/ID" (the post that began the thread).
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from covey.delivery.audience import Reach
 from covey.errors import Refused
+from covey.limits import POSITIONS_PER_ACCOUNT
 from covey.messages import Entry, Read
-from covey.state.accounts import require_account
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
+from covey.state.tags import check_tag
 
-QUEUES: Final = frozenset({"home", "notifications"})
 _POSITION_MAX: Final = (1 << 63) - 1
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def queue_parts(queue: str) -> tuple[str, int, str]:
+    """(kind, number, name) of a queue; 0 and empty for what it has not. Raises
+    Refused("queue_unknown") for what is no name of a queue, Refused("tag_malformed")."""
+    kind, _, rest = queue.partition("/")
+    if queue in ("home", "notifications"):
+        return queue, 0, ""
+    if kind in ("list", "group", "conversation") and _NUMBER.fullmatch(rest):
+        return kind, int(rest), ""
+    if kind == "tag":
+        check_tag(rest)
+        return kind, 0, rest
+    raise Refused("queue_unknown", queue=queue[:50])
 
 
 @check_of(Read)
 def check_read(state: State, actor: int, message: Read, stamp: int) -> None:
-    require_account(state, actor)
-    if message.queue not in QUEUES:
-        raise Refused("queue_unknown", queue=message.queue[:50])
+    kind, number, _ = queue_parts(message.queue)
+    if not _has(state, actor, kind, number):
+        raise Refused("queue_unknown", queue=message.queue)
     if not 0 <= message.position <= _POSITION_MAX:
         raise Refused("position_negative")
+    new = not state.row(
+        "select 1 from positions where account = ? and queue = ?", (actor, message.queue)
+    )
+    kept = "select count(*) from positions where account = ?"
+    if new and state.count(kept, (actor,)) >= POSITIONS_PER_ACCOUNT:
+        raise Refused("positions_many", limit=POSITIONS_PER_ACCOUNT)
+
+
+def _has(state: State, actor: int, kind: str, number: int) -> bool:
+    """Is the queue one of the actor's: its own list, a group it is a member of, direct posts in
+    which it takes part? Tags are everybody's."""
+    match kind:
+        case "list":
+            sql, values = "select 1 from lists where number = ? and account = ?", (number, actor)
+            return state.row(sql, values) is not None
+        case "group":
+            return state.graph.members.has(number, actor)
+        case "conversation":
+            return state.row(
+                f"select 1 from posts where thread = ?1 and visibility = {int(Reach.DIRECT)}"
+                " and (account = ?2 or exists (select 1 from mentions"
+                " where mentions.account = ?2 and mentions.post = posts.id)) limit 1",
+                (number, actor),
+            ) is not None  # fmt: skip
+    return True
 
 
 @apply_of(Read)

@@ -13,6 +13,7 @@ from covey.errors import Refused
 from covey.keys import expiry
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import Entry, Message
+from covey.state.standing import require_active
 from covey.state.state import Outcome, State
 
 PRUNE_EVERY: Final = 512
@@ -49,8 +50,10 @@ def apply_of(kind: type[Message]) -> Callable[[A], A]:
 
 
 def check(state: State, actor: int, message: Message, stamp: int) -> None:
-    """Raises Refused when it may not be."""
+    """Raises Refused when it may not be. That the actor is there and may act is looked at here, for
+    every kind of message."""
     try:
+        require_active(state, actor)
         CHECKS[type(message)](state, actor, message, stamp)
     except OverflowError:
         # no row has a number of more than 63 bits

@@ -26,6 +26,9 @@ create table accounts (
     language text not null default '',
     visibility text not null default 'public',   -- default of new posts
     sensitive integer not null default 0,
+    locked integer not null default 0,  -- who wants to follow has to ask
+    kind text not null default 'person',         -- or 'group'
+    standing text not null default 'active',     -- or pending, limited, suspended, closed
     followers_count integer not null default 0,
     following_count integer not null default 0,
     posts_count integer not null default 0,
@@ -33,6 +36,7 @@ create table accounts (
     created integer not null,           -- stamp
     changed integer not null) strict;
 create unique index accounts_by_name on accounts (name_key);
+create index accounts_by_standing on accounts (standing) where standing != 'active';
 create index accounts_by_look on accounts (look_key);
 create index accounts_by_email on accounts (email) where email != '';
 
@@ -57,9 +61,24 @@ create index sessions_by_account on sessions (account);
 -- graph -------------------------------------------------------------------------------------------
 create table follows (
     follower integer not null, followed integer not null, boosts integer not null,
-    notify integer not null, number integer not null, -- of the first follow message: pages by it
+    notify integer not null, languages text not null default '', -- comma-separated; '': all
+    number integer not null,            -- of the first follow message: pages by it
     primary key (follower, followed)) strict, without rowid;
 create index follows_by_followed on follows (followed, number, follower);
+create table follow_requests (
+    follower integer not null, followed integer not null, boosts integer not null,
+    notify integer not null, languages text not null, number integer not null,
+    primary key (follower, followed)) strict, without rowid;
+create index follow_requests_by_followed on follow_requests (followed, number);
+create table domain_blocks (
+    account integer not null, domain text not null, number integer not null,
+    primary key (account, domain)) strict, without rowid;
+create table notes (
+    account integer not null, target integer not null, text text not null,
+    primary key (account, target)) strict, without rowid;
+create table endorsements (
+    account integer not null, target integer not null, number integer not null,
+    primary key (account, target)) strict, without rowid;
 create table blocks (
     account integer not null, target integer not null, number integer not null,
     primary key (account, target)) strict, without rowid;
@@ -77,11 +96,16 @@ create table posts (
     id integer primary key,
     number integer not null,
     account integer not null,
-    visibility integer not null,        -- 0 public, 1 unlisted, 2 followers, 3 direct
+    visibility integer not null,        -- 0 public, 1 unlisted, 2 followers, 3 direct, 4 group, 5 local
     reply_to integer not null,          -- post id; 0: none
     reply_account integer not null,     -- the parent's author
     boost_of integer not null,          -- original post id; 0: not a boost
     boost_account integer not null,     -- the original's author
+    quote_of integer not null default 0,
+    quote_account integer not null default 0,
+    first_language text not null default '',
+    first_tags text not null default '',         -- normalised names, space-separated
+    groups blob not null default x'',            -- posted to: group numbers, uint32 little-endian each
     mentioned blob not null,            -- account numbers, uint32 little-endian each
     deleted integer not null default 0, -- 1: a tombstone
     stamp integer not null,
@@ -91,6 +115,8 @@ create table posts (
     text text not null default '',
     facets blob not null default x'',   -- msgpack (mentions, tags, links)
     app integer not null default 0,
+    edited integer not null default 0,           -- stamp of the last edit
+    thread integer not null default 0,           -- id of the post that began it
     replies_count integer not null default 0,
     boosts_count integer not null default 0,
     favourites_count integer not null default 0,
@@ -100,6 +126,7 @@ create index posts_by_account on posts (account, id);
 create index posts_public on posts (id)
     where visibility = 0 and boost_of = 0 and deleted = 0
     and (reply_to = 0 or reply_account = account);
+create index posts_by_thread on posts (thread, id) where visibility = 3; -- conversations
 create index posts_by_parent on posts (reply_to, id) where reply_to != 0;
 create unique index boosts on posts (boost_of, account) where boost_of != 0 and deleted = 0;
 create table mentions (                 -- direct posts are read from here, and who was mentioned
@@ -107,16 +134,50 @@ create table mentions (                 -- direct posts are read from here, and 
     primary key (account, post)) strict, without rowid;
 create table tags (
     tag text not null, post integer not null, -- public posts only
+    first integer not null default 1,   -- of the first version: it brought the post into homes
+    now integer not null default 1,     -- of the present version: the tag's queue shows it
     primary key (tag, post)) strict, without rowid;
+create table versions (                 -- what an edit replaced; number: of the edit
+    post integer not null, number integer not null, stamp integer not null, -- since when it stood
+    language text not null, warning text not null, sensitive integer not null, text text not null,
+    facets blob not null, poll blob not null,
+    primary key (post, number)) strict, without rowid;
+create table polls (
+    post integer primary key, options blob not null,  -- msgpack [text, …]
+    multiple integer not null, hide_totals integer not null, ends integer not null, -- stamp
+    ended integer not null default 0, voters integer not null default 0,
+    counts blob not null,               -- msgpack [votes, …]
+    begun integer not null) strict;     -- number of the message that opened it: older votes are void
+create table votes (
+    post integer not null, account integer not null, choices blob not null, number integer not null,
+    primary key (post, account)) strict, without rowid;
+create table drafts (
+    number integer primary key, account integer not null, at integer not null,
+    body blob not null) strict;         -- the message `post`, msgpack
+create index drafts_by_account on drafts (account, at);
 create table favourites (
     post integer not null, account integer not null, number integer not null,
     primary key (post, account)) strict, without rowid;
+create index favourites_by_account on favourites (account, number);
+
+create table bookmarks (
+    account integer not null, number integer not null, post integer not null,
+    primary key (account, number)) strict, without rowid;
+create unique index bookmarks_by_post on bookmarks (post, account);
+create table pins (
+    account integer not null, number integer not null, post integer not null,
+    primary key (account, number)) strict, without rowid;
+create table muted_threads (
+    account integer not null, thread integer not null,
+    primary key (account, thread)) strict, without rowid;
 
 -- queues ------------------------------------------------------------------------------------------
 create table notifications (            -- at most one per account and number
     account integer not null, number integer not null, kind text not null,
     sender integer not null, post integer not null, stamp integer not null,
+    filtered integer not null default 0, -- 1: waits in the sender's request
     primary key (account, number)) strict, without rowid;
+create index notifications_filtered on notifications (account, sender, number) where filtered = 1;
 create table positions (
     account integer not null, queue text not null, position integer not null,
     version integer not null, stamp integer not null,
@@ -124,6 +185,68 @@ create table positions (
 create table changes (                  -- what a resumed stream needs beside posts and notifications
     number integer primary key, kind text not null, subject integer not null,
     account integer not null, stamp integer not null) strict;
+
+create table notification_policies (
+    account integer primary key, not_following text not null, not_followers text not null,
+    new_accounts text not null, private_mentions text not null, limited_accounts text not null)
+    strict;
+create table notification_requests (    -- of whom notifications are filtered; or taken for good
+    account integer not null, sender integer not null, state text not null, -- waiting, accepted, dismissed
+    number integer not null,            -- the last notification
+    primary key (account, sender)) strict, without rowid;
+create index notification_requests_waiting on notification_requests (account, number)
+    where state = 'waiting';
+create table conversations (            -- direct posts: one row an account and thread
+    account integer not null, thread integer not null, last_post integer not null,
+    primary key (account, thread)) strict, without rowid;
+create index conversations_by_last on conversations (account, last_post);
+create table tag_follows (
+    account integer not null, tag text not null, number integer not null,
+    primary key (account, tag)) strict, without rowid;
+create index tag_follows_by_tag on tag_follows (tag);
+create table tag_features (
+    account integer not null, tag text not null, number integer not null,
+    primary key (account, tag)) strict, without rowid;
+create table lists (
+    number integer primary key, account integer not null, title text not null,
+    replies text not null, exclusive integer not null) strict;
+create index lists_by_account on lists (account);
+create table list_members (
+    list integer not null, account integer not null, number integer not null,
+    primary key (list, account)) strict, without rowid;
+create index list_members_by_account on list_members (account);
+create table filters (
+    number integer primary key, account integer not null, title text not null,
+    contexts text not null, action text not null, keywords blob not null, posts blob not null,
+    until integer not null) strict;
+create index filters_by_account on filters (account);
+
+-- groups ------------------------------------------------------------------------------------------
+create table groups (
+    number integer primary key,         -- of its account
+    "join" text not null,               -- open, request, invitation, secret
+    rules blob not null default x'') strict; -- msgpack [text, …]
+create table memberships (
+    "group" integer not null, account integer not null,
+    role text not null,                 -- asked, invited, member, moderator, owner
+    number integer not null,
+    primary key ("group", account)) strict, without rowid;
+create index memberships_by_account on memberships (account);
+create table group_posts (
+    "group" integer not null, post integer not null,
+    now integer not null default 1,     -- 0: deleted, or taken out by a moderator
+    primary key ("group", post)) strict, without rowid;
+create index group_posts_by_post on group_posts (post);
+
+-- running it --------------------------------------------------------------------------------------
+create table rules (number integer primary key, text text not null) strict;
+create table announcements (
+    number integer primary key, text text not null, until integer not null, stamp integer not null)
+    strict;
+create table invites (
+    code_hash blob primary key, account integer not null, uses integer not null,
+    until integer not null) strict, without rowid;
+create table settings (name text primary key, value text not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
 create table answers (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+from pyroaring import BitMap
 
 from covey.database import WrongDatabase, check_marks, mark, open_database
 from covey.delivery.audience import Candidate
@@ -16,7 +17,7 @@ from covey.delivery.graph import Graph
 from covey.log import Log
 
 APPLICATION_ID: Final = 0x43737461  # "Csta"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the schema: another one is another file, built from the log."""
 
 CACHE_KIB: Final = 32_768
@@ -45,6 +46,28 @@ def load_graph(graph: Graph, execute: Callable[[str], Any]) -> None:
     graph.blocks.load(execute("select account, target from blocks order by account"))
     graph.blockers.load(execute("select target, account from blocks order by target"))
     graph.muters.load(execute("select target, account from mutes order by target"))
+    graph.hiders.load(
+        execute(
+            "select distinct m.account, l.account from list_members m join lists l"
+            " on l.number = m.list where l.exclusive = 1 order by m.account"
+        )
+    )
+    for followed, follower, languages in execute(
+        "select followed, follower, languages from follows where languages != ''"
+    ):
+        graph.choosers.load([(followed, follower)])
+        graph.takers.load([((followed, language), follower) for language in languages.split(",")])
+    graph.members.load(
+        execute(
+            'select "group", account from memberships'
+            " where role in ('member', 'moderator', 'owner') order by 1"
+        )
+    )
+    graph.tag_followers.load(execute("select tag, account from tag_follows order by tag"))
+    graph.open_groups.load(execute("select 0, number from groups where \"join\" = 'open'"))
+    standing = "number from accounts where standing != 'active' and standing"
+    graph.hidden.load(execute(f"select 0, {standing} != 'limited'"))
+    graph.hidden.load(execute(f"select 1, {standing} = 'limited'"))
 
 
 class Outcome:
@@ -58,17 +81,21 @@ class Outcome:
         "posted",
         "profiles",
         "relations",
+        "wide_floors",
     )
 
     def __init__(self) -> None:
-        self.posted: list[tuple[int, Candidate, tuple[str, ...]]] = []
-        """(number, post, its tags) of new posts and boosts."""
+        self.posted: list[tuple[int, Candidate]] = []
+        """(number, post) of new posts and boosts."""
         self.notifications: list[tuple[int, int]] = []
         """(number, account)."""
         self.changes: list[tuple[int, str, int, int]] = []
-        """(number, kind, subject, account): "delete" (post, author), "read" (0, account)."""
+        """(number, kind, subject, account): "delete", "edit" (post, author),
+        "read" (0, account)."""
         self.floors: dict[int, int] = {}
         """account → newest post id when an input of its audiences changed."""
+        self.wide_floors: list[tuple[BitMap, int]] = []
+        """The same for many accounts at once."""
         self.access = 0
         self.relations = 0
         self.profiles = 0

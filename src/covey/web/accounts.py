@@ -86,7 +86,9 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
             key = submission_key(form, name, email, password)
             hashed = await passwords.hash_password(password)
             accepted = await edge.submit(
-                SERVER, Register(name=name, email=email, password_hash=hashed), key
+                SERVER,
+                Register(name=name, email=email, password_hash=hashed, signed_up=True),
+                key,
             )
             with edge.snapshot() as snapshot:
                 begin = snapshot.last_id
@@ -176,6 +178,7 @@ class _Shown(Struct):
     discoverable: bool
     indexable: bool
     bot: bool
+    locked: bool
 
 
 class _Session(Struct):
@@ -211,6 +214,7 @@ def _shown_account(account: AccountRow) -> _Shown:
     return _Shown(
         account.display_name, account.note, list(account.fields), account.visibility,
         account.language, bool(account.discoverable), bool(account.indexable), bool(account.bot),
+        bool(account.locked),
     )  # fmt: skip
 
 
@@ -257,7 +261,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
     shown = _Shown(
         kept(form, "display_name").strip(), kept(form, "note").strip(), fields,
         kept(form, "visibility"), kept(form, "language"), form.boolean("discoverable"),
-        form.boolean("indexable"), form.boolean("bot"),
+        form.boolean("indexable"), form.boolean("bot"), form.boolean("locked"),
     )  # fmt: skip
     with edge.snapshot() as snapshot:
         sensitive = bool(_viewer(visit, snapshot).sensitive)
@@ -269,6 +273,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
             note_links=links, fields=tuple(fields), bot=shown.bot,
             discoverable=shown.discoverable, indexable=shown.indexable, language=shown.language,
             visibility=visibility_of(shown.visibility), sensitive=sensitive,
+            locked=shown.locked,
         )  # fmt: skip
 
     def check_fields() -> None:

@@ -15,9 +15,10 @@ from starlette.types import Receive, Scope, Send
 
 from covey.edge.access import SESSION_COOKIE, session_access
 from covey.edge.requests import header
-from covey.edge.shown import is_shown
+from covey.edge.shown import is_shown, load_originals
 from covey.errors import Refused
 from covey.live.hub import Stream, StreamEvent
+from covey.state.queries import PostRow
 from covey.web.posts import show
 from covey.web.visit import HEADERS, Visit, unread_of, words
 
@@ -123,7 +124,8 @@ class _Page:
             post = snapshot.post(event.subject)
             if post is None:
                 return ""
-            originals = snapshot.posts([post.boost_of]) if post.boost_of else {}
+            originals: dict[int, PostRow] = {}
+            load_originals(snapshot.posts, [post], originals)
             if not is_shown(post, originals, edge.relations(snapshot, viewer)):
                 return f"id: {event.cursor}\n\n"
             html = show(snapshot, [post], viewer, now, originals=originals)

@@ -3,6 +3,8 @@ never moves it; only the two buttons do."""
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from markupsafe import Markup
 from msgspec import Struct
 
@@ -38,27 +40,29 @@ def behind(
     newest: int,
     *,
     top: bool,
+    page: str = "",
 ) -> Behind | None:
     """None: the reader is up to date. `first`: position of the page's first row, 0 when it has
-    none; `newest`: of the queue's."""
+    none; `newest`: of the queue's. `page`: its path, where that is not its name."""
     if not visit.account:
         return None
-    count = visit.unread(snapshot)[queue]
+    count = visit.unread_of(snapshot, queue)
     if not count.count:
         return None
     row = snapshot.position(visit.account, queue)
     position = row.position if row else 0
-    one = {"home": "post", "notifications": "notification"}[queue]
-    resume = f"/{queue}?min_id={position}"
+    one = "notification" if queue == "notifications" else "post"
+    path = page or f"/{queue}"
+    resume = f"{path}?min_id={position}"
     more = not top and first > position
     return Behind(
         count=count.words,
         noun=one if count.count == 1 else f"{one}s",
         since=moment_tag(count.since, visit.now),
-        action=f"/{queue}/read",
-        page=f"/{queue}",
+        action=f"/read/{quote(queue)}" if page else f"/{queue}/read",
+        page=path,
         resume="" if visit.here == resume else resume,
         here=first if first > position else 0,
-        after=f"/{queue}?min_id={first}" if more else f"/{queue}",
+        after=f"{path}?min_id={first}" if more else path,
         now=0 if top else newest,
     )

@@ -3,7 +3,7 @@
 What a post looks like to one kind of viewer (a member or not, its author or not, who boosted or
 favourited it or not) is rendered once and kept, until the post changes. It holds no form and no
 token: its buttons send the one form at the end of the page. Its age is cut out, because that grows
-by itself.
+by itself; and so are its poll and what it quotes, which change without it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Final, NamedTuple
 from markupsafe import Markup, escape
 from msgspec import Struct
 
-from covey.delivery.audience import Reach
-from covey.edge.queues import flags
+from covey.delivery.audience import STRANGER, Reach, visible
+from covey.edge.queues import OwnPoll, flags, marks, polls
 from covey.edge.render import post_url, render
 from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.web import templates
-from covey.web.times import age, time_tag
+from covey.web.times import age, age_tag, exact_tag, moment_tag, time_tag
 
 FRAGMENTS_MAX: Final = 4_096
 """About 3 KB each."""
 
 _CUT: Final = "\0"
-"""Where its age in words goes: no text of a person holds it."""
+"""Where its age in words goes, and then its poll and quote: no text of a person holds it."""
 
 
 class _Reach(NamedTuple):
@@ -39,6 +39,8 @@ _REACHES: Final[dict[int, _Reach | None]] = {
     Reach.UNLISTED: _Reach("unlisted", "moon"),
     Reach.FOLLOWERS: _Reach("followers", "lock"),
     Reach.DIRECT: _Reach("direct", "mail"),
+    Reach.GROUP: _Reach("in a group", "people"),
+    Reach.LOCAL: _Reach("this server only", "place"),
 }
 
 
@@ -49,6 +51,10 @@ class _Kind(NamedTuple):
     own: bool
     boosted: bool
     favourited: bool
+    bookmarked: bool
+    pinned: bool
+    quiet: bool
+    """Its thread is muted."""
 
 
 class _Parent(Struct):
@@ -57,8 +63,8 @@ class _Parent(Struct):
 
 
 _Key = tuple[int, int, str, _Kind]
-_fragments: dict[_Key, tuple[str, str]] = {}
-"""HTML before the age, and after it."""
+_fragments: dict[_Key, tuple[str, str, str]] = {}
+"""HTML before the age, between it and the poll, and after that."""
 
 
 def show(
@@ -125,12 +131,17 @@ class _Fragments:
         self._viewer = viewer
         ids = {post.id for post in posts}
         self._favourited, self._boosted = flags(snapshot, viewer, ids)
+        self._bookmarked, self._pinned, self._quiet = marks(snapshot, viewer, ids)
+        self._polls = polls(snapshot, viewer, ids)
+        self._quoted = snapshot.posts({post.quote_of for post in posts if post.quote_of})
+        self._reader = snapshot.relations(viewer) if self._quoted else STRANGER
         self.accounts: dict[int, AccountRow] = {}
-        self.load(post.account for post in posts)
+        self.load(post.account for post in chain(posts, self._quoted.values()))
         keys = [self._key(post) for post in posts]
         new = [post for post, key in zip(posts, keys, strict=True) if key not in _fragments]
         # names never change: only what is rendered now needs those it mentions
         self.load(chain.from_iterable((post.reply_account, *post.mentioned) for post in new))
+        self.load(chain.from_iterable(post.mentioned for post in self._quoted.values()))
 
     def load(self, numbers: Iterable[int]) -> None:
         missing = {number for number in numbers if number} - self.accounts.keys()
@@ -141,12 +152,55 @@ class _Fragments:
         key = self._key(post)
         found = _fragments.get(key)
         if found is None:
-            before, _, after = self._render(post, key[3]).partition(_CUT)
-            found = before, after
+            before, middle, after = self._render(post, key[3]).split(_CUT)
+            found = before, middle, after
             while len(_fragments) >= FRAGMENTS_MAX:
                 del _fragments[next(iter(_fragments))]
             _fragments[key] = found
-        return f"{found[0]}{age(post.stamp, now)}{found[1]}"
+        before, middle, after = found
+        return f"{before}{age(post.stamp, now)}{middle}{self._below(post, now)}{after}"
+
+    def _below(self, post: PostRow, now: int) -> str:
+        """The poll and what is quoted."""
+        html = ""
+        if own := self._polls.get(post.id):
+            html = self._poll(post, own, now)
+        if post.quote_of:
+            html += self._quote(self._quoted.get(post.quote_of), now)
+        return html
+
+    def _poll(self, post: PostRow, own: OwnPoll, now: int) -> str:
+        poll = own.poll
+        ended = bool(poll.ended) or now >= poll.ends
+        return templates.render(
+            "poll.html",
+            id=post.id,
+            address=post_url("", self.accounts[post.account].name, post.id),
+            options=list(zip(poll.options, poll.counts, strict=True)),
+            choices=own.choices,
+            multiple=poll.multiple,
+            voters=poll.voters,
+            ended=ended,
+            hidden=bool(poll.hide_totals) and not ended,
+            may_vote=bool(self._viewer)
+            and self._viewer != post.account
+            and not ended
+            and not own.choices,
+            ends=moment_tag(poll.ends, now),
+        )
+
+    def _quote(self, quoted: PostRow | None, now: int) -> str:
+        if quoted is None or quoted.deleted or not visible(quoted, self._reader):
+            return '<p class="quote lost">The quoted post is not there any more.</p>'
+        author = self.accounts[quoted.account]
+        return templates.render(
+            "quote.html",
+            post=quoted,
+            author=author,
+            address=post_url("", author.name, quoted.id),
+            text=self.text(quoted),
+            time=age_tag(quoted.stamp, now),
+        )
 
     def _key(self, post: PostRow) -> _Key:
         kind = _Kind(
@@ -154,6 +208,9 @@ class _Fragments:
             self._viewer == post.account,
             post.id in self._boosted,
             post.id in self._favourited,
+            post.id in self._bookmarked,
+            post.id in self._pinned,
+            post.id in self._quiet,
         )
         return post.id, post.changed, self.accounts[post.account].display_name, kind
 
@@ -169,15 +226,25 @@ class _Fragments:
             if answered
             else None,
             text=self.text(post),
-            reach=_REACHES[post.visibility],
+            reach=self._reach(post),
+            edited=exact_tag(post.edited) if post.edited else "",
+            may_pin=kind.own and post.visibility != Reach.DIRECT,
+            cut=_CUT,
             may_boost=kind.member
             and (
                 post.visibility <= Reach.UNLISTED
-                or (kind.own and post.visibility == Reach.FOLLOWERS)
+                or (kind.own and post.visibility in (Reach.FOLLOWERS, Reach.LOCAL))
             ),
             time=time_tag(post.stamp, "age", _CUT),
             **kind._asdict(),
         )
+
+    def _reach(self, post: PostRow) -> _Reach | None:
+        reach = _REACHES[post.visibility]
+        groups = [self.accounts[number].name for number in post.groups if number in self.accounts]
+        if reach and groups and post.visibility == Reach.GROUP:
+            return _Reach("in " + ", ".join(f"@{name}" for name in groups), reach.icon)
+        return reach
 
     def text(self, post: PostRow) -> Markup:
         names = {

@@ -13,14 +13,15 @@ from covey.delivery.audience import Relations
 from covey.edge import home as homes
 from covey.edge import queues
 from covey.edge.cursor import Cursor, Page
+from covey.edge.requests import Parameters
 from covey.edge.text import tag_name
 from covey.errors import Refused
+from covey.messages import FollowTag, UnfollowTag
 from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.web import writing
-from covey.web.acts import account_at, post_at
+from covey.web.acts import account_at, groups_of, post_at
 from covey.web.position import behind
-from covey.web.posts import note, show
-from covey.web.times import day_tag
+from covey.web.posts import show
 from covey.web.visit import Visit, local
 
 
@@ -38,7 +39,7 @@ def cursor(visit: Visit) -> Cursor:
     return Cursor(**given)
 
 
-def links(page: Page[PostRow], at: Cursor, path: str) -> Links:
+def links(page: Page[Any], at: Cursor, path: str) -> Links:
     if not page.rows:
         # above the newest or below the oldest: only back
         return Links(path if at.max_id is not None else "", path if at.ascending else "")
@@ -63,6 +64,7 @@ def stream(
         **{
             "posts": posts(visit, snapshot, page), "newer": found.newer, "older": found.older,
             "form": None, "behind": None, "live": "", "queue": "", "nothing": "", "cursor": "",
+            "buttons": [], "crumb": "",
             **context,
         },
     )  # fmt: skip
@@ -98,7 +100,7 @@ def home(visit: Visit, snapshot: Snapshot) -> Response:
     top = at.max_id is None and not at.ascending
     return stream(
         visit, snapshot, page, at, title="Home", queue="home",
-        form=writing.blank(visit, viewer) if top else None,
+        form=writing.blank(visit, snapshot, viewer) if top else None,
         behind=behind(
             visit, snapshot, "home", page.newest, snapshot.last_id, top=top,
         ),
@@ -123,51 +125,48 @@ def tag(visit: Visit, snapshot: Snapshot) -> Response:
     if name != written:
         query = visit.scope["query_string"].decode("latin-1")
         return visit.redirect(f"/tags/{quote(name, safe='')}" + (f"?{query}" if query else ""))
-    at = cursor(visit)
-    page = queues.tag(snapshot, visit.relations(snapshot), name, at)
+    at, reader = cursor(visit), visit.relations(snapshot)
+    page = queues.tag(snapshot, reader, name, at)
+    path = f"/tags/{quote(name, safe='')}"
+    follows = name in reader.tags
+    place = behind(
+        visit, snapshot, f"tag/{name}", page.newest, snapshot.last_id,
+        top=at.max_id is None and not at.ascending, page=path,
+    ) if follows else None  # fmt: skip
+    button = ("unfollow", "Unfollow", "") if follows else ("follow", "Follow", "main")
     return stream(
-        visit, snapshot, page, at, title=f"#{name}", nothing=f"No public post has #{name}."
-    )
-
-
-def profile(visit: Visit, snapshot: Snapshot) -> Response:
-    account, at, reader = account_at(visit, snapshot), cursor(visit), visit.relations(snapshot)
-    page = queues.outbox(snapshot, reader, account.number, at)
-    found = links(page, at, f"/@{account.name}")
-    number = account.number
-    follows_you = visit.account and snapshot.row(
-        "select 1 from follows where follower = ? and followed = ?", (number, visit.account)
-    )
-    blocked = ""
-    if number in reader.blocks:
-        blocked = f"You block @{account.name}."
-    elif number in reader.blocked_by:
-        blocked = f"@{account.name} blocks you."
-    return visit.page(
-        snapshot, "profile.html", account=account, own=number == visit.account,
-        note=note(snapshot, account) if account.note else "", since=day_tag(account.created),
-        follows_you=bool(follows_you), blocked=blocked,
-        buttons=_buttons(visit, snapshot, account),
-        posts="" if blocked else posts(visit, snapshot, page),
-        newer=found.newer, older=found.older,
+        visit, snapshot, page, at, title=f"#{name}", nothing=f"No public post has #{name}.",
+        behind=place,
+        buttons=[(f"{path}/{button[0]}", *button[1:])] if visit.account else [],
     )  # fmt: skip
 
 
-def _buttons(visit: Visit, snapshot: Snapshot, account: AccountRow) -> list[tuple[str, str, str]]:
-    """(act, label, class) of what the viewer can do about the account."""
-    reader, number = visit.relations(snapshot), account.number
-    if number in reader.blocks:
-        return [("unblock", "Unblock", "")]
-    muted = snapshot.row(
-        "select 1 from mutes where account = ? and target = ?", (visit.account, number)
-    )
-    buttons = [("unmute", "Unmute", "") if muted else ("mute", "Mute", "")]
-    buttons.append(("block", "Block", ""))
-    if number in reader.following:
-        buttons.append(("unfollow", "Unfollow", ""))
-    elif number not in reader.blocked_by:
-        buttons.append(("follow", "Follow", "main"))
-    return buttons
+async def follow_tag(visit: Visit, form: Parameters) -> Response:
+    return await _tag_act(visit, FollowTag)
+
+
+async def unfollow_tag(visit: Visit, form: Parameters) -> Response:
+    return await _tag_act(visit, UnfollowTag)
+
+
+async def _tag_act(visit: Visit, make: type[FollowTag | UnfollowTag]) -> Response:
+    name = tag_name(visit.path("tag"))
+    if not name:
+        raise Refused("no_such_page")
+    await visit.edge.do(visit.account, make(name=name))
+    return visit.redirect(f"/tags/{quote(name, safe='')}")
+
+
+def bookmarks(visit: Visit, snapshot: Snapshot) -> Response:
+    at = cursor(visit)
+    page = queues.bookmarks(snapshot, visit.relations(snapshot), at)
+    found = links(page, at, "/bookmarks")
+    rows = [post for _, post in page.rows]
+    return stream(
+        visit, snapshot, Page(rows, posts=page.posts), at, title="Bookmarks",
+        nothing="Bookmark a post by the menu below it, and it will be here. Nobody else sees it.",
+        newer=found.newer, older=found.older,
+    )  # fmt: skip
 
 
 def _people(
@@ -214,6 +213,7 @@ def thread(visit: Visit, snapshot: Snapshot) -> Response:
     above, below = queues.thread(snapshot, reader, post)
     viewer = snapshot.account(visit.account) if visit.account else None
     form = writing.reply(visit, snapshot, viewer, post) if viewer else None
+    takeouts = groups_of(visit, snapshot, post)
     depths = _depths(post, below)
 
     def shown(rows: list[PostRow]) -> str:
@@ -222,6 +222,7 @@ def thread(visit: Visit, snapshot: Snapshot) -> Response:
     return visit.page(
         snapshot, "thread.html", title=f"{author.shown_name}: {_excerpt(post)}",
         before=shown(above), post=shown([post]), after=shown(below), form=form,
+        takeouts=takeouts,
         more=len(below) < post.replies_count,
     )  # fmt: skip
 

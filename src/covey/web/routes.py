@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from covey.errors import Refused
-from covey.web import accounts, acts, notifications, reading, writing
+from covey.web import accounts, acts, groups, lists, notifications, profiles, reading, writing
 from covey.web.live import Live
 from covey.web.static import FILES
 from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
@@ -37,11 +37,20 @@ def routes() -> list[BaseRoute]:
         get("/notifications", notifications.notifications, member=True),
         get("/signup", accounts.sign_up_page),
         get("/login", accounts.log_in_page),
+        get("/bookmarks", reading.bookmarks, member=True),
+        get("/groups", groups.groups_page, member=True),
+        get("/groups/new", groups.new_page, member=True),
+        get("/lists", lists.lists_page, member=True),
+        get("/lists/{number:int}", lists.list_page, member=True),
+        get("/lists/{number:int}/members", lists.members_page, member=True),
         get("/settings", accounts.settings_page, member=True),
-        get("/@{name}", reading.profile),
+        get("/@{name}", profiles.profile),
         get("/@{name}/followers", reading.followers),
         get("/@{name}/following", reading.following),
+        get("/@{name}/members", groups.members_page),
+        get("/@{name}/settings", groups.settings_page, member=True),
         get("/@{name}/{id:post}", reading.thread),
+        get("/@{name}/{id:post}/edit", writing.edit_page, member=True),
         get("/@{name}/{id:post}/delete", reading.delete_page, member=True),
         post("/signup", accounts.sign_up, member=False),
         post("/login", accounts.log_in, member=False),
@@ -52,8 +61,22 @@ def routes() -> list[BaseRoute]:
         post("/post", writing.post),
         post("/home/read", acts.mark_home_read),
         post("/notifications/read", acts.mark_notifications_read),
+        post("/read/{queue:path}", acts.mark_read),
+        post("/tags/{tag}/follow", reading.follow_tag),
+        post("/tags/{tag}/unfollow", reading.unfollow_tag),
+        post("/groups/new", groups.create),
+        post("/lists", lists.create),
+        post("/lists/{number:int}", lists.change),
+        post("/lists/{number:int}/delete", lists.delete),
+        post("/lists/{number:int}/members", lists.add),
+        post("/lists/{number:int}/remove", lists.remove),
         post("/@{name}/{id:post}/delete", acts.delete),
+        post("/@{name}/{id:post}/edit", writing.edit),
+        post("/@{name}/{id:post}/take-out", acts.take_out),
         post("/@{name}/{id:post}/{act}", acts.act_on_post),
+        post("/@{name}/settings", groups.change),
+        post("/@{name}/invite", groups.invite),
+        post("/@{name}/members/{who}/{act}", groups.act_on_member),
         post("/@{name}/{act}", acts.act_on_account),
         Route("/live/home", Live("home", member=True), methods=["GET"]),
         Route("/live/public", Live("public", member=False), methods=["GET"]),

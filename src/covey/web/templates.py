@@ -19,10 +19,13 @@ from covey.web.static import FILES
 VISIBILITIES: Final = (
     ("public", "Everyone"),
     ("unlisted", "Everyone, but not on the public page"),
+    ("local", "Everyone on this server"),
     ("followers", "My followers"),
     ("direct", "Only those I mention"),
 )
 """(as messages say it, in plain words)."""
+TO_GROUPS: Final = ("group", "Only the groups I mention")
+"""One more, for members of groups."""
 
 environment: Final = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),

@@ -24,6 +24,12 @@ def moment_tag(stamp: int, now: int) -> Markup:
     return time_tag(stamp, "moment", moment(stamp, now))
 
 
+def exact_tag(stamp: int) -> Markup:
+    """`<time>` with the date and the time of day, however long ago."""
+    at = _at(stamp)
+    return time_tag(stamp, "moment", f"{at.day} {at:%B %Y, %H:%M}")
+
+
 def day_tag(stamp: int) -> Markup:
     """`<time>` that says on what day: "12 March 2026"."""
     at = _at(stamp)

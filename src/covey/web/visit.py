@@ -63,6 +63,11 @@ SAID: Final = {
     "session": "That browser is logged out.",
     "deleted": "The post is deleted.",
     "posted": "Your post is out.",
+    "group": "The group is changed.",
+    "list": "The list is changed.",
+    "list-deleted": "The list is deleted.",
+    "invited": "The invitation is on its way.",
+    "taken-out": "The post is taken out of the group.",
 }
 """What `?said=…` of an address tells at the top of a page."""
 
@@ -179,6 +184,12 @@ class Visit:
         if not self._unread and self.account:
             self._unread = unread_of(self.edge, snapshot, self.account)
         return self._unread
+
+    def unread_of(self, snapshot: Snapshot, queue: str) -> Unread:
+        """Raises Refused for what is no queue of the viewer's."""
+        return self.unread(snapshot).get(queue) or unread(
+            snapshot, self.edge.arena, self.relations(snapshot), queue
+        )
 
     def fragment(self, html: str) -> Response:
         """A piece of a page, for its script."""

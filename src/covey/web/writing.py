@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 from starlette.responses import Response
 
 from covey.delivery.audience import REACH, Reach, visible
+from covey.edge.queues import polls
 from covey.edge.requests import Parameters
 from covey.edge.text import parse
 from covey.errors import Refused
-from covey.limits import POST_CHARACTERS, WARNING_CHARACTERS
-from covey.messages import Post, Visibility
+from covey.limits import POLL_SECONDS_MIN, POST_CHARACTERS, WARNING_CHARACTERS
+from covey.messages import Edit, Poll, Post, Visibility
 from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.state.texts import check_characters, check_language, check_text, counted
+from covey.web.acts import post_at
 from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
 from covey.web.posts import show
+from covey.web.templates import TO_GROUPS, VISIBILITIES
 from covey.web.visit import Visit, local
 
 
@@ -31,13 +36,22 @@ class ComposeForm(Struct):
     errors: list[Fault] = []
     is_optioned: bool = False
     """Its options are open."""
+    visibilities: tuple[tuple[str, str], ...] = VISIBILITIES
+    """Empty: it can't be chosen."""
+    action: str = "/post"
+    button: str = "Post"
 
 
-def blank(visit: Visit, viewer: AccountRow) -> ComposeForm:
-    """An empty form on the page that is being shown."""
+def blank(visit: Visit, snapshot: Snapshot, viewer: AccountRow, text: str = "") -> ComposeForm:
+    """A form on the page that is being shown."""
     return ComposeForm(
-        new_key(), visit.here, language=_language(visit, viewer), visibility=viewer.visibility
-    )
+        new_key(), visit.here, text=text, language=_language(visit, viewer),
+        visibility=viewer.visibility, visibilities=_visibilities(visit, snapshot),
+    )  # fmt: skip
+
+
+def _visibilities(visit: Visit, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    return (*VISIBILITIES, TO_GROUPS) if visit.relations(snapshot).groups else VISIBILITIES
 
 
 def reply(visit: Visit, snapshot: Snapshot, viewer: AccountRow, parent: PostRow) -> ComposeForm:
@@ -45,11 +59,20 @@ def reply(visit: Visit, snapshot: Snapshot, viewer: AccountRow, parent: PostRow)
     names = snapshot.accounts({parent.account, *parent.mentioned})
     order = dict.fromkeys((parent.account, *parent.mentioned))
     mentions = [f"@{names[n].name} " for n in order if n != viewer.number and n in names]
-    reach = max(Reach(parent.visibility), REACH[viewer.visibility])
+    reach = max(Reach(parent.visibility), REACH[viewer.visibility], key=_WIDTHS.index)
+    if reach == Reach.GROUP and not set(parent.groups) & set(visit.relations(snapshot).groups):
+        reach = Reach.DIRECT  # it may be read in an open group, but written only by members
     return ComposeForm(
         new_key(), visit.here, str(parent.id), "".join(mentions), parent.warning,
-        _language(visit, viewer), reach.word,
+        _language(visit, viewer), reach.word, visibilities=_visibilities(visit, snapshot),
+        button="Reply",
     )  # fmt: skip
+
+
+_WIDTHS: Final = (
+    Reach.PUBLIC, Reach.UNLISTED, Reach.LOCAL, Reach.FOLLOWERS, Reach.GROUP, Reach.DIRECT
+)  # fmt: skip
+"""The widest first."""
 
 
 def _language(visit: Visit, viewer: AccountRow) -> str:
@@ -119,6 +142,7 @@ def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Faul
         kept(form, "text"), kept(form, "warning"), kept(form, "language"),
         kept(form, "visibility"), errors,
         any(error.field in ("warning", "language") for error in errors),
+        _visibilities(visit, snapshot), button="Reply" if kept(form, "reply_to") else "Post",
     )  # fmt: skip
     parent = snapshot.post(form.id("reply_to"))
     if parent is None or parent.deleted or not visible(parent, visit.relations(snapshot)):
@@ -129,3 +153,61 @@ def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Faul
         snapshot, "write.html", status=422, form=shown, post=above,
         title="Your reply" if shown.reply_to else "Your post",
     )  # fmt: skip
+
+
+# --- edit -----------------------------------------------------------------------------------------
+
+
+def edit_page(visit: Visit, snapshot: Snapshot) -> Response:
+    post = _own(visit, snapshot)
+    form = _edit_form(visit)
+    form.text, form.warning, form.language = post.text, post.warning, post.language
+    return visit.page(snapshot, "write.html", form=form, post="", title="Edit your post")
+
+
+async def edit(visit: Visit, form: Parameters) -> Response:
+    """A new version, and to the post; what is wrong is said beside it, the text kept."""
+    edge = visit.edge
+    warning, language = kept(form, "warning").strip(), kept(form, "language")
+    with edge.snapshot() as snapshot:
+        post = _own(visit, snapshot)
+        own = polls(snapshot, visit.account, [post.id]).get(post.id)
+    # the same poll goes on as it is, whatever this says of its end
+    poll = Poll(
+        own.poll.options, POLL_SECONDS_MIN, bool(own.poll.multiple), bool(own.poll.hide_totals)
+    ) if own else None  # fmt: skip
+    try:
+        text, mentions, tags, links = parse(kept(form, "text").strip(), edge.settings)
+        message = Edit(
+            post=post.id, text=text, language=language, warning=warning,
+            sensitive=bool(warning or (post.sensitive and not post.warning)), mentions=mentions,
+            tags=tags, links=links, poll=poll,
+        )  # fmt: skip
+        await edge.do(visit.account, message)
+        return visit.redirect(visit.scope["path"].removesuffix("/edit"))
+    except Refused as refused:
+        if refused.status != 422:
+            raise
+        errors = [fault(refused, "text")]
+    with edge.snapshot() as snapshot:
+        again = _edit_form(visit)
+        again.text, again.warning, again.language = kept(form, "text"), warning, language
+        again.errors = errors
+        again.is_optioned = errors[0].field in ("warning", "language")
+        return visit.page(
+            snapshot, "write.html", status=422, form=again, post="", title="Edit your post"
+        )
+
+
+def _edit_form(visit: Visit) -> ComposeForm:
+    return ComposeForm(
+        new_key(), "", visibilities=(), action=visit.scope["path"], button="Save",
+    )  # fmt: skip
+
+
+def _own(visit: Visit, snapshot: Snapshot) -> PostRow:
+    """The viewer's own post at the address. Raises Refused("no_such_post")."""
+    post = post_at(visit, snapshot)
+    if post.account != visit.account:
+        raise Refused("no_such_post")
+    return post

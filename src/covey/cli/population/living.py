@@ -221,12 +221,11 @@ class Living:
         with self._state.snapshot() as snapshot:
             author = snapshot.account(post.account)
         assert author
-        candidate = post.candidate
         language, topic = _understood(post)
         return Heard(
             post.id, post.account, author.name, language, topic,
             ("public", "unlisted", "followers", "direct")[post.visibility],
-            post.reply_account, candidate.mentioned,
+            post.reply_account, post.mentioned,
         )  # fmt: skip
 
     # --- deeds --------------------------------------------------------------------------------

@@ -78,9 +78,9 @@ async function act(event) {
   const verb = button.value;
   for (const one of document.querySelectorAll(`.post[data-post="${post.dataset.post}"]`)) {
     const row = one.querySelector(".row");
-    const open = one.querySelector("details")?.open;
+    const open = one.querySelector(".warned")?.open;
     row.innerHTML = html;
-    if (open) one.querySelector("details").open = true;
+    if (open) one.querySelector(".warned").open = true;
     localise(one);
   }
   post.querySelector(`button[value="${verb}"]`)?.focus({ preventScroll: true });
