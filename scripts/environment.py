@@ -40,7 +40,7 @@ def main() -> None:
 def with_included(lock: Path) -> list[Path]:
     """The lock file, after those that it takes in with -r."""
     names = re.findall(r"^-r (\S+)$", lock.read_text(), re.MULTILINE)
-    return [*(lock.parent / name for name in names), lock]
+    return [*(path for name in names for path in with_included(lock.parent / name)), lock]
 
 
 @contextlib.contextmanager

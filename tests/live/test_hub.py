@@ -440,3 +440,26 @@ def test_a_reading_position_is_told_to_the_other_streams_of_the_account() -> Non
         assert kinds_of(others) == []
 
     scene(play)
+
+
+# --- what a shared queue shows ----------------------------------------------------------------
+
+
+def test_a_quote_of_what_its_reader_may_not_see_does_not_come_live() -> None:
+    """As the queue of everybody leaves it out, live or caught up."""
+
+    async def play(scene: Scene) -> None:
+        await scene.say(3, Block(account=1))
+        (hidden,) = await scene.say(3, Post(text="Not for everybody"))
+        blocked, other = [
+            await scene.hub.open(account=account, queues=("public",)) for account in (1, 2)
+        ]
+        cursor = f"{scene.epoch}.0.8"
+        (quote,) = await scene.say(2, Post(text="Look", quote_of=hidden))
+        assert posts_of(blocked) == []
+        assert posts_of(other) == [quote]
+        for account, told in ((1, []), (2, [hidden, quote])):
+            resumed = await scene.hub.open(account=account, queues=("public",), cursor=cursor)
+            assert posts_of(resumed) == told
+
+    scene(play)
