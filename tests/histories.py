@@ -595,7 +595,8 @@ class Teller:
                 return RemoveFromList(list=number, accounts=(account,))
             case "dismiss":
                 own = [t.number for t in oracle.told if t.account == actor]
-                return Dismiss(number=own[what % len(own)] if own and how % 8 else how % 2 * what)
+                number = own[what % len(own)] if own and how % 8 else how % 2 * what
+                return Dismiss(number=number, since=own[0] if own and how % 3 == 0 else 0)
             case "limit":
                 return Limit(account=self._account(whom), reason="spam")
             case "suspend":

@@ -1105,9 +1105,20 @@ class Oracle:
             case RemoveFromList(accounts=accounts):
                 for account in accounts:
                     self.lists[message.list].members.pop(account, None)
-            case Dismiss(number=which):
+            case Dismiss(number=which, since=since):
+                (like,) = [t for t in self.told if t[:2] == (actor, which)] or [None]
                 self.told = [
-                    t for t in self.told if t.account != actor or which not in (0, t.number)
+                    t
+                    for t in self.told
+                    if t.account != actor
+                    or (
+                        which not in (0, t.number)
+                        and not (
+                            like
+                            and 0 < since <= t.number <= which
+                            and (t.kind, t.post) == (like.kind, like.post)
+                        )
+                    )
                 ]
                 self.filtered &= {t[:2] for t in self.told}
 

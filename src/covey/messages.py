@@ -397,6 +397,8 @@ class Dismiss(Message, frozen=True, tag="dismiss"):
     """Take one notification out of the queue, or with number 0 all of them."""
 
     number: int = 0
+    since: int = 0
+    """Also those of its kind about the same post, from this number on to it: its group."""
 
 
 class NotificationPolicy(Message, frozen=True, tag="notification_policy"):

@@ -427,15 +427,18 @@ def notifications(
     cursor: Cursor,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
-    filtered_of: int = 0,
+    sender: int = 0,
+    filtered_too: bool = False,
 ) -> Page[NotificationRow]:
-    """What the reader was told of; of some kinds only when `kinds` is given. What its policy
-    filtered is not among them: `filtered_of` is the sender whose request is looked into. Positions
-    are log numbers; `posts` has the posts that rows are about."""
+    """What the reader was told of; of some kinds only when `kinds` is given, of one sender when
+    that is. What its policy filtered is not among them unless it is asked for, too. Positions are
+    log numbers; `posts` has the posts that rows are about."""
     posts: dict[int, PostRow] = {}
     rows = fill(
         cursor,
-        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds, filtered_of),
+        pull_notifications(
+            snapshot, reader, cursor.ascending, kinds, exclude_kinds, sender, filtered_too
+        ),
         lambda rows: shown_notifications(rows, reader, snapshot.posts, posts),
         _number,
     )
@@ -448,17 +451,19 @@ def pull_notifications(
     ascending: bool = False,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
-    filtered_of: int = 0,
+    sender: int = 0,
+    filtered_too: bool = False,
 ) -> Callable[[int, int, int], list[NotificationRow]]:
     where, values = "from notifications where account = ?", [reader.account, *kinds, *exclude_kinds]
     if kinds:
         where += f" and kind in ({','.join('?' * len(kinds))})"
     if exclude_kinds:
         where += f" and kind not in ({','.join('?' * len(exclude_kinds))})"
-    where += f" and filtered = {int(filtered_of != 0)}"
-    if filtered_of:
+    if not filtered_too:
+        where += " and filtered = 0"
+    if sender:
         where += " and sender = ?"
-        values.append(filtered_of)
+        values.append(sender)
     columns = "account, number, kind, sender, post, stamp"
     pull = _pull(snapshot, ascending, f"select {columns} {where}", "number", tuple(values))
     return lambda *place: [NotificationRow(*row) for row in pull(*place)]

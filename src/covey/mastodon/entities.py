@@ -17,6 +17,7 @@ import msgspec
 
 from covey.delivery.audience import Reach, Relations, visible
 from covey.edge.edge import Edge
+from covey.edge.grouped import group_key
 from covey.edge.images import avatar_url, header_url
 from covey.edge.queues import OwnPoll, flags, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
@@ -465,7 +466,7 @@ class Entities:
                     "id": str(row.number),
                     "type": ALL_TYPES[row.kind],
                     "created_at": iso(row.stamp),
-                    "group_key": f"ungrouped-{row.number}",
+                    "group_key": group_key(row),
                 }
             )[:-1]
             account = accounts[row.sender]

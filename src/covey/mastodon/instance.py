@@ -33,6 +33,10 @@ from covey.state.queries import Snapshot
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
 """Clients parse the leading number to know what methods there may be."""
 
+MASTODON_API: Final = 3
+"""What `api_versions` says: clients switch on what came with a version. All that came up to it is
+whole. 3 is PKCE, 4 web push by RFC 8291, 5 and 6 featured accounts, 7 quotes."""
+
 MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
 _CONFIGURATION: Final[dict[str, Any]] = {
@@ -142,7 +146,7 @@ async def instance(call: Call) -> Answer:
                 "min_age": None,
                 "url": None,
             },
-            "api_versions": {"mastodon": 1, "covey": 1},
+            "api_versions": {"mastodon": MASTODON_API, "covey": 1},
             "contact": {"email": _email(call), "account": contact},
             "rules": rules,
         }
