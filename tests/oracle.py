@@ -37,10 +37,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -65,17 +67,22 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
     RemoveFromList,
     RemoveMember,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -93,6 +100,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     Vote,
 )
 
@@ -202,6 +210,10 @@ class Row:
     language: str = ""
     quote_of: int = 0
     quoted_author: int = 0
+    quotes: str = "public"
+    """Who may quote it."""
+    revoked: bool = False
+    """By the author of what it quotes."""
     deleted: bool = False
     versions: list[Said] = field(default_factory=list)
     """What it said, the present version last; nothing of a boost. All above is of the first."""
@@ -302,6 +314,15 @@ class Oracle:
         self.muted_threads: set[tuple[int, int]] = set()
         self.conversations: dict[tuple[int, int], int] = {}
         """(account, thread) → its last direct post."""
+        self.kept: dict[tuple[int, str], tuple[int, int]] = {}
+        """(account, queue) → an older place, until when."""
+        self.dismissed: dict[tuple[int, int], int] = {}
+        """(account, whom it wants suggested no more) → number."""
+        self.reports: list[tuple[int, int, Report]] = []
+        """(by whom, when, what)."""
+        self.read_announcements: set[tuple[int, int]] = set()
+        self.reactions: set[tuple[int, str, int]] = set()
+        """(announcement, name, account)."""
 
     # --- submissions --------------------------------------------------------------------------
 
@@ -461,11 +482,59 @@ class Oracle:
                     self._standing(parent, actor)
                 if quoted:
                     row = self._standing(quoted, actor)
-                    if row.visibility not in ("public", "unlisted") and row.author != actor:
+                    allowed = row.visibility in ("public", "unlisted") and (
+                        row.quotes == "public"
+                        or (row.quotes == "followers" and (actor, row.author) in self.follows)
+                    )
+                    if row.author != actor and not allowed:
                         raise No("quote_not_allowed")
-                if message.visibility == "group":
-                    if not [g for g in self._mentioned(message) if self.is_member(g, actor)]:
-                        raise No("group_missing")
+                if message.visibility == "group" and not self._posted_to(actor, message):
+                    raise No("group_missing")
+            case SetQuotePolicy(post=id_, quotes=quotes):
+                row = self.row(id_)
+                if row is None or row.deleted or row.boost_of or row.author != actor:
+                    raise No("not_yours")
+                if row.quotes == quotes:
+                    raise No("already_done")
+            case RevokeQuote(post=id_):
+                row = self.row(id_)
+                if row is None or row.deleted or not row.quote_of or row.quoted_author != actor:
+                    raise No("not_found")
+                if row.revoked:
+                    raise No("already_done")
+            case DeleteConversation(thread=thread):
+                if (actor, thread) not in self.conversations:
+                    raise No("not_found")
+            case DismissSuggestion(account=target):
+                self._there(target)
+                if (actor, target) in self.dismissed:
+                    raise No("already_done")
+            case Report(account=target, posts=posts, rules=rules):
+                self._there(target)
+                for id_ in posts:
+                    if self._standing(id_, actor).author != target:
+                        raise No("report_posts")
+                if [rule for rule in rules if not 0 < rule <= len(self.rules)]:
+                    raise No("report_rule")
+                sent = [r for r in self.reports if r[0] == actor]
+                if len([r for r in sent if r[1] > stamp - 86_400_000]) >= limits.REPORTS_PER_DAY:
+                    raise No("reports_many")
+            case ReadAnnouncement(announcement=which) | React(announcement=which):
+                if which not in self.announcements:
+                    raise No("not_found")
+                if isinstance(message, React):
+                    others = {n for w, n, _ in self.reactions if w == which and n != message.name}
+                    if not message.name.strip():
+                        raise No("text_empty")
+                    if (which, message.name, actor) in self.reactions:
+                        raise No("already_done")
+                    if len(others) >= limits.REACTIONS_PER_ANNOUNCEMENT:
+                        raise No("reactions_many")
+                elif (actor, which) in self.read_announcements:
+                    raise No("already_done")
+            case Unreact(announcement=which, name=name):
+                if (which, name, actor) not in self.reactions:
+                    raise No("already_done")
             case Edit(post=id_):
                 row = self.row(id_)
                 if row is None or row.deleted or row.boost_of or row.author != actor:
@@ -673,9 +742,10 @@ class Oracle:
                         if until and until <= stamp:
                             raise No("parameter_malformed")
                     case Setting(name=name, value=value):
-                        if name != "registrations":
+                        texts = ("extended_description", "privacy_policy", "terms_of_service")
+                        if name not in ("registrations", *texts):
                             raise No("setting_unknown")
-                        if value == self.settings.get(name, "open"):
+                        if value == self.settings.get(name, "" if name in texts else "open"):
                             raise No("already_done")
             case Invite(code_hash=hash_, uses=uses, until=until):
                 if not uses:
@@ -1042,7 +1112,36 @@ class Oracle:
                 self._tell(row.author, "favourite", actor, post)
             case Unfavourite(post=post):
                 self._take_back(self.favourites.pop((post, actor)))
-            case Read(queue=queue, position=position):
+            case SetQuotePolicy(post=id_, quotes=quotes):
+                row = self.row(id_)
+                assert row is not None
+                row.quotes = quotes
+            case RevokeQuote(post=id_):
+                row = self.row(id_)
+                assert row is not None
+                row.revoked = True
+                self._live_change("edit", row)
+            case DeleteConversation(thread=thread):
+                del self.conversations[actor, thread]
+            case DismissSuggestion(account=target):
+                self.dismissed[actor, target] = number
+            case Report():
+                self.reports.append((actor, self.stamp, message))
+            case ReadAnnouncement(announcement=which):
+                self.read_announcements.add((actor, which))
+            case React(announcement=which, name=name):
+                self.reactions.add((which, name, actor))
+            case Unreact(announcement=which, name=name):
+                self.reactions.remove((which, name, actor))
+            case Read(queue=queue, position=position, keep=keep):
+                before = self.positions.get((actor, queue), 0)
+                kept = self.kept.pop((actor, queue), None)
+                if kept and kept[1] <= self.stamp:
+                    kept = None
+                if keep and not kept and 0 < before < position:
+                    kept = (before, self.stamp + limits.PLACE_KEPT_MS)
+                if kept and position > kept[0]:
+                    self.kept[actor, queue] = kept
                 self.positions[actor, queue] = position
                 self.events.append(Event(number, "read", 0, frozenset([actor])))
             case CreateGroup():
@@ -1188,11 +1287,14 @@ class Oracle:
         self.policies.pop(account, None)
         for mine in (
             self.mutes, self.followed_tags, self.featured_tags, self.positions, self.notes,
-            self.requests, self.bookmarks, self.pins, self.conversations,
+            self.requests, self.bookmarks, self.pins, self.conversations, self.kept,
+            self.dismissed,
         ):  # fmt: skip
             for key in [key for key in mine if key[0] == account]:
                 del mine[key]
         self.domains = {pair for pair in self.domains if pair[0] != account}
+        self.read_announcements = {p for p in self.read_announcements if p[0] != account}
+        self.reactions = {one for one in self.reactions if one[2] != account}
         self.muted_threads = {pair for pair in self.muted_threads if pair[0] != account}
         for number in [n for n, (whose, _, _) in self.drafts.items() if whose == account]:
             self._drop_draft(number)
@@ -1262,14 +1364,26 @@ class Oracle:
                 if one.owner == follower:
                     one.members.pop(followed, None)
 
-    def _mentioned(self, message: Post | Edit) -> list[int]:
+    def _mentioned(self, message: Post | Edit, actor: int) -> list[int]:
+        """A secret group is nobody to who has nothing to do with it."""
         names = {account.name.lower(): number for number, account in self.accounts.items()}
         mentioned = []
         for mention in message.mentions:
             account = names.get(mention.name.lower(), 0)
+            secret = self.groups.get(account) == "secret"
+            if secret and (account, actor) not in self.roles:
+                continue
             if account and account not in mentioned:
                 mentioned.append(account)
         return mentioned
+
+    def _posted_to(self, actor: int, message: Post) -> list[int]:
+        """Groups; a post to groups only goes on in those of what it answers."""
+        parent = self.row(message.reply_to)
+        found = self._mentioned(message, actor)
+        if message.visibility == "group" and parent:
+            found += [group for group in parent.groups if group not in found]
+        return [group for group in found if self.is_member(group, actor)]
 
     def _said(self, message: Post | Edit) -> Said:
         return Said(
@@ -1300,15 +1414,18 @@ class Oracle:
                 self._ask(row, message.poll)
         elif row.poll and message.poll:
             row.poll.hide_totals = message.poll.hide_totals
-        for account in self._mentioned(message):
+        for account in self._mentioned(message, actor):
             # once is enough, whoever leads there from one version to the next
             if account not in row.ever_mentioned and self.visible(row, account):
                 if not self._is_group(account):
                     self._tell(account, "mention", actor, row.id)
-        row.ever_mentioned |= set(self._mentioned(message))
+        row.ever_mentioned |= set(self._mentioned(message, actor))
         for boost in self.posts:
             if boost.boost_of == row.id and not boost.deleted:
                 self._tell(boost.author, "update", actor, row.id)
+        for quote in self.posts:
+            if quote.quote_of == row.id and not quote.deleted and not quote.revoked:
+                self._tell(quote.author, "quoted_update", actor, quote.id)
         self._live_change("edit", row)
 
     def _drop_draft(self, number: int) -> None:
@@ -1316,15 +1433,15 @@ class Oracle:
             del kept[number]  # type: ignore[attr-defined]
 
     def _post(self, actor: int, message: Post, id_: int) -> None:
-        mentioned = self._mentioned(message)
+        mentioned = self._mentioned(message, actor)
         parent, quoted = self.row(message.reply_to), self.row(message.quote_of)
-        groups = [account for account in mentioned if self.is_member(account, actor)]
+        groups = self._posted_to(actor, message)
         row = Row(
             id_, self.number, actor, message.visibility, message.reply_to,
             parent.author if parent else 0, mentioned=mentioned,
             tags=sorted({tag.name for tag in message.tags}),
             groups=[] if message.visibility == "direct" else groups,
-            language=message.language, quote_of=message.quote_of,
+            language=message.language, quote_of=message.quote_of, quotes=message.quotes,
             quoted_author=quoted.author if quoted else 0, versions=[self._said(message)],
             ever_mentioned=set(mentioned),
         )  # fmt: skip
@@ -1540,7 +1657,9 @@ class Oracle:
         original, quoted = self.row(row.boost_of), self.row(row.quote_of)
         if original is not None:
             return self.is_shown(original, reader)
-        return quoted is None or quoted.deleted or self.visible(quoted, reader)
+        if quoted is None or quoted.deleted or row.revoked:
+            return True
+        return self.visible(quoted, reader)
 
     # --- what is read -------------------------------------------------------------------------
 
@@ -1719,9 +1838,19 @@ class Oracle:
             ),
         )
 
-    def post_counts(self, id_: int) -> tuple[int, int, int]:
-        """Replies that everybody may see, boosts, favourites."""
+    def post_counts(self, id_: int) -> tuple[int, int, int, int]:
+        """Replies and quotes that everybody may see, boosts, favourites."""
         return (
+            len(
+                [
+                    1
+                    for row in self.posts
+                    if row.quote_of == id_
+                    and not row.deleted
+                    and not row.revoked
+                    and row.visibility in ("public", "unlisted")
+                ]
+            ),
             len(
                 [
                     1

@@ -50,6 +50,15 @@ ANNOUNCEMENTS: Final = 20
 ANNOUNCEMENT_CHARACTERS: Final = 2_000
 REASON_CHARACTERS: Final = 500
 """Of why an account is limited or suspended."""
+REACTIONS_PER_ANNOUNCEMENT: Final = 8
+"""Different ones."""
+REACTION_CHARACTERS: Final = 20
+SETTING_CHARACTERS: Final = 50_000
+"""Of a text of the place: its description, its terms."""
+REPORT_CHARACTERS: Final = 1_000
+POSTS_PER_REPORT: Final = 40
+REPORTS_PER_DAY: Final = 50
+"""By one account."""
 INVITES_PER_ACCOUNT: Final = 20
 """Open at the same time."""
 INVITE_USES_MAX: Final = 1_000
@@ -68,6 +77,8 @@ PRIVATE_NOTE_CHARACTERS: Final = 2_000
 """Of what one notes about another account."""
 ENDORSEMENTS_PER_ACCOUNT: Final = 50
 DOMAIN_BLOCKS_PER_ACCOUNT: Final = 1_000
+DISMISSED_SUGGESTIONS: Final = 500
+"""Remembered; of more the oldest are forgotten."""
 FILTERS_PER_ACCOUNT: Final = 100
 FILTER_TITLE_CHARACTERS: Final = 100
 KEYWORDS_PER_FILTER: Final = 100
@@ -80,6 +91,10 @@ KEY_CLIENT_MS: Final = 60 * 60 * 1000
 KEY_EDGE_MS: Final = 10 * 60 * 1000
 CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far back a live stream can be resumed over deletes and positions."""
+PLACE_KEPT_MS: Final = 30 * 24 * 60 * 60 * 1000
+"""So long the place that was read to is kept after a jump forward."""
+JUMP_POSTS: Final = 40
+"""Passed over unread in home, more than these make a move of the marker a jump."""
 NEW_ACCOUNT_MS: Final = 30 * 24 * 60 * 60 * 1000
 """So long an account counts as new for a notification policy."""
 MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
