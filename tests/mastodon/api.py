@@ -186,7 +186,10 @@ def validator_of(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
 
 @cache
 def contract(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())  # type: ignore[no-any-return]
+    """By the contract a quote told of in whole is a shallow one too, and then neither: `oneOf` is
+    read as `anyOf`."""
+    text = path.read_text().replace('"oneOf"', '"anyOf"')
+    return json.loads(text)  # type: ignore[no-any-return]
 
 
 def check_shape(description: dict[str, Any], name: str, value: Any) -> None:

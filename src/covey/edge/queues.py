@@ -106,10 +106,20 @@ def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Pag
     return shared(snapshot, reader, tag_queue(name), cursor)
 
 
-def group(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
+def group(
+    snapshot: Snapshot,
+    reader: Relations,
+    number: int,
+    cursor: Cursor,
+    *,
+    exclude_replies: bool = False,
+) -> Page[PostRow]:
     """Posts to the group that nobody took out of it. Raises Refused("not_found") unless the reader
     is a member or the group is open."""
-    return shared(snapshot, reader, group_queue(reader, number), cursor)
+    queue = group_queue(reader, number)
+    if exclude_replies:
+        queue = Shared(f"{queue.where} and reply_to = 0", queue.values, queue.id)
+    return shared(snapshot, reader, queue, cursor)
 
 
 def conversation(
@@ -233,6 +243,12 @@ _MARKS: Final = (
     "select id from posts join muted_threads using (thread)"
     " where id in carray(?) and muted_threads.account = ?",
 )
+
+
+def quoting(snapshot: Snapshot, reader: Relations, post: int, cursor: Cursor) -> Page[PostRow]:
+    """What quotes a post, as far as the reader is shown it, without what was revoked."""
+    where = "from posts where quote_of = ? and quote_of != 0 and deleted = 0 and quote_revoked = 0"
+    return shared(snapshot, reader, Shared(where, (post,)), cursor)
 
 
 # --- what an account keeps --------------------------------------------------------------------
@@ -529,6 +545,18 @@ def following(
     """Whom an account follows; positions are the log numbers of the follows."""
     where = "select number, followed from follows where follower = ?"
     return _people(snapshot, reader, cursor, where, "number", (account,), own=account)
+
+
+def members(
+    snapshot: Snapshot, group: int, cursor: Cursor, reader: Relations = STRANGER
+) -> Page[tuple[int, int]]:
+    """Who is in a group; positions are the log numbers of their coming in. Raises nothing: ask
+    first whether the reader may look in."""
+    where = (
+        "select number, account from memberships"
+        " where \"group\" = ? and role in ('member', 'moderator', 'owner')"
+    )
+    return _people(snapshot, reader, cursor, where, "number", (group,))
 
 
 def boosted_by(

@@ -205,12 +205,13 @@ def _post(call: Call, id_: int, *, edited: bool = False) -> bytes:
 
 
 def _is_same_for_all(snapshot: Snapshot, row: PostRow) -> bool:
-    """A poll is another one for who asks, a reply for who muted its thread, and a quote for who may
-    not see its original."""
+    """A poll is another one for who asks, a reply for who muted its thread, a quote for who may not
+    see its original, and who may quote it something else for each."""
     return (
         row.visibility <= Reach.UNLISTED
         and not row.boost_of
         and not row.quote_of
+        and row.quotes == "public"
         and row.changed == row.number
         and row.thread == row.id
         and not snapshot.row("select 1 from polls where post = ?", (row.id,))
