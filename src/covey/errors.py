@@ -66,6 +66,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "blocks_you": (403, "This account does not let you do this."),
     "boost_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be boosted by others."),
     "quote_not_allowed": (403, "This action is not allowed: only public and unlisted posts can be quoted by others."),
+    "email_confirmed": (403, "This method is only available while the e-mail is awaiting confirmation."),
     "report_posts": (422, "A report names at most {limit} posts, all of them by the account it is about."),
     "report_rule": (422, "There is no rule {number}."),
     "reports_many": (429, "You sent {limit} reports within a day. More of them can be sent later."),

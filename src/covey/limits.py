@@ -156,6 +156,8 @@ FORM_FIELDS: Final = 200
 NESTING: Final = 16
 """Of a JSON body or a form's brackets."""
 IDS_PER_REQUEST: Final = 100
+TAGS_PER_TIMELINE: Final = 10
+"""Named in each of `any`, `all` and `none`."""
 READS_PER_WINDOW: Final = 3_000
 READ_WINDOW_SECONDS: Final = 300
 """Per account (or address, when nobody is logged in)."""

@@ -20,6 +20,10 @@ from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 from covey.state.texts import Facets, decode_facets
 
+WITH_MEDIA: Final = "0"
+"""Which posts have media, as a condition on their rows: none can have any yet."""
+LINK_POSTS: Final = 5_000
+"""Of the public queue, looked at for those that link to an address."""
 THREAD_POSTS: Final = 1_000
 """Looked at for what a thread shows: deleted and hidden posts stand in the way too."""
 
@@ -35,6 +39,7 @@ def outbox(
     *,
     exclude_replies: bool = False,
     exclude_boosts: bool = False,
+    only_media: bool = False,
     tag: str = "",
 ) -> Page[PostRow]:
     """An account's own queue, to its first post, at any depth for the same cost. Replies to itself
@@ -49,6 +54,8 @@ def outbox(
         where += " and (reply_to = 0 or reply_account = account)"
     if exclude_boosts:
         where += " and boost_of = 0"
+    if only_media:
+        where += f" and {WITH_MEDIA}"
     if account != reader.account:
         # rows that `is_shown` would pass over one by one, here without making them
         reach = Reach.FOLLOWERS if account in reader.following else Reach.UNLISTED
@@ -95,15 +102,68 @@ def conversation_queue(thread: int) -> Shared:
     return Shared(where, (thread,))
 
 
-def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+def public(
+    snapshot: Snapshot, reader: Relations, cursor: Cursor, *, only_media: bool = False
+) -> Page[PostRow]:
     """What everybody posts: no boosts, no replies to others. On a server that knows no others it is
     the local queue, too."""
-    return shared(snapshot, reader, PUBLIC_QUEUE, cursor)
+    return shared(snapshot, reader, _only(PUBLIC_QUEUE, WITH_MEDIA, only_media), cursor)
+
+
+def _only(queue: Shared, condition: str, holds: bool) -> Shared:
+    if not holds:
+        return queue
+    return Shared(f"{queue.where} and {condition}", queue.values, queue.id)
 
 
 def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
     """Public posts with the tag (normalised, without #), replies too."""
     return shared(snapshot, reader, tag_queue(name), cursor)
+
+
+def tags(
+    snapshot: Snapshot,
+    reader: Relations,
+    names: Collection[str],
+    cursor: Cursor,
+    *,
+    also: Collection[str] = (),
+    without: Collection[str] = (),
+    only_media: bool = False,
+) -> Page[PostRow]:
+    """Public posts with at least one of the tags `names`, all of `also` and none of `without`."""
+    has = "(select 1 from tags t where t.tag = ? and t.post = tags.post and t.now = 1)"
+    where = f" and exists {has}" * len(also) + f" and not exists {has}" * len(without)
+    pulls = []
+    for name in dict.fromkeys(names):
+        queue = _only(tag_queue(name), WITH_MEDIA, only_media)
+        select, values = f"select {POST} {queue.where}{where}", (*queue.values, *also, *without)
+        pulls.append(_pull(snapshot, cursor.ascending, select, queue.id, values))
+
+    def pull(below: int, above: int, count: int) -> list[PostRow]:
+        # as many of each as are wanted of all: what is cut off here comes again
+        found = {row[0]: row for one in pulls for row in one(below, above, count)}
+        order = sorted(found, reverse=not cursor.ascending)
+        return [PostRow(*found[id_]) for id_ in order[:count]]
+
+    return page(cursor, fill(cursor, pull, _shown_to(snapshot, reader), _id), _id)
+
+
+def linking(snapshot: Snapshot, reader: Relations, url: str, cursor: Cursor) -> Page[PostRow]:
+    """Those of the newest LINK_POSTS public posts that link to an address."""
+    newest = f"(select {POST} from posts where {PUBLIC} order by id desc limit {LINK_POSTS})"
+    where = f"from {newest} where instr(facets, cast(? as blob))"
+    return shared(snapshot, reader, Shared(where, (url,)), cursor)
+
+
+def direct(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+    """Direct posts that the reader wrote or is mentioned in."""
+    where = (
+        f"from posts where visibility = {int(Reach.DIRECT)} and (account = ?1 or exists"
+        " (select 1 from mentions where mentions.account = ?1 and mentions.post = posts.id))"
+        " and thread in (select thread from conversations where account = ?1)"
+    )
+    return shared(snapshot, reader, Shared(where, (reader.account,)), cursor)
 
 
 def group(
@@ -147,11 +207,18 @@ def read_shared(
     select = f"select {columns} {queue.where}"
     pull = _pull(snapshot, cursor.ascending, select, queue.id, queue.values)
 
+    show = _shown_to(snapshot, reader)
+    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
+
+
+def _shown_to(snapshot: Snapshot, reader: Relations) -> Callable[[Sequence[Post]], list[Post]]:
+    """What of a queue that several readers see this one is shown."""
+
     def show(rows: Sequence[Post]) -> list[Post]:
         rows = shown(snapshot.gists, rows, {}, reader)
         return [row for row in rows if not sets_aside(row, reader)]
 
-    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
+    return show
 
 
 def thread(

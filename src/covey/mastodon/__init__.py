@@ -9,7 +9,9 @@ def routes() -> list[BaseRoute]:
     """One route for all of it; the `Edge` is at `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
+        announcements,
         conversations,
+        discovery,
         filters,
         instance,
         lists,
@@ -17,8 +19,10 @@ def routes() -> list[BaseRoute]:
         nothing_yet,
         notifications,
         oauth,
+        place,
         policies,
         relations,
+        reports,
         scheduled,
         statuses,
         streaming,

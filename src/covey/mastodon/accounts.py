@@ -218,8 +218,6 @@ async def statuses(call: Call) -> Answer:
     number = call.id
     with call.edge.snapshot() as snapshot:
         owner = owner_of(call, snapshot, number)
-        if parameters.boolean("only_media"):
-            return EMPTY_LIST  # there are no media
         reader = call.edge.relations(snapshot, call.account)
         if owner.kind == "group":
             return _group_statuses(call, snapshot, reader, number, cursor)
@@ -233,6 +231,7 @@ async def statuses(call: Call) -> Answer:
             cursor,
             exclude_replies=parameters.boolean("exclude_replies"),
             exclude_boosts=parameters.boolean("exclude_reblogs"),
+            only_media=parameters.boolean("only_media"),
             tag=tag_name(parameters.text("tagged").removeprefix("#")),
         )
         items = entities(call.edge).statuses(snapshot, reader, page.rows, page.posts)
@@ -248,7 +247,8 @@ def _group_statuses(
 ) -> Answer:
     """What is posted to a group: its queue. Nothing is pinned there, and nothing tagged by it."""
     parameters = call.parameters
-    if not _may_look_in(reader, group) or parameters.boolean("pinned") or parameters.text("tagged"):
+    asks_for_none = any(parameters.boolean(name) for name in ("pinned", "only_media"))
+    if not _may_look_in(reader, group) or asks_for_none or parameters.text("tagged"):
         return EMPTY_LIST
     page = queues.group(
         snapshot, reader, group, cursor, exclude_replies=parameters.boolean("exclude_replies")

@@ -7,8 +7,6 @@ from typing import Any, Final
 from covey import __version__
 from covey.edge.access import SCOPES
 from covey.edge.images import header_url
-from covey.edge.render import render, tag_url
-from covey.edge.text import parse
 from covey.limits import (
     DISPLAY_NAME_CHARACTERS,
     FEATURED_TAGS,
@@ -25,7 +23,6 @@ from covey.limits import (
 )
 from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
-from covey.mastodon.times import iso
 from covey.messages import id_at
 from covey.state.place import SETTINGS
 from covey.state.queries import Snapshot
@@ -191,38 +188,6 @@ async def instance_v1(call: Call) -> Answer:
 async def rules(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         return as_json(_rules(snapshot))
-
-
-@operation("GET", "/api/v1/announcements")
-async def announcements(call: Call) -> Answer:
-    """Newest first. Nobody keeps which of them were read."""
-    with call.edge.snapshot() as snapshot:
-        rows = snapshot.rows(
-            "select number, text, until, stamp from announcements order by number desc"
-        )
-    found = []
-    for number, text, until, stamp in rows:
-        kept, _, tags, links = parse(text, call.edge.settings)
-        found.append(
-            {
-                "id": str(number),
-                "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
-                "starts_at": None,
-                "ends_at": iso(until) if until else None,
-                "all_day": False,
-                "published_at": iso(stamp),
-                "updated_at": iso(stamp),
-                "mentions": [],
-                "statuses": [],
-                "tags": [
-                    {"name": name, "url": tag_url(call.public_url, name)}
-                    for name in dict.fromkeys(tag.name for tag in tags)
-                ],
-                "emojis": [],
-                "reactions": [],
-            }
-        )
-    return as_json(found)
 
 
 @operation("GET", "/api/v1/instance/peers", needs="anyone")

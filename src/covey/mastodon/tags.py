@@ -8,6 +8,7 @@ from covey.edge.render import tag_url
 from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.mastodon.accounts import owner_of
+from covey.mastodon.discovery import tag_fields
 from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, encode, operation
 from covey.mastodon.pages import cursor_of, listed, numbered
 from covey.mastodon.times import day
@@ -35,13 +36,8 @@ def _name(call: Call) -> str:
 
 
 def _fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
-    """A Tag. Nobody counts its uses by day, so its history is empty."""
-    fields: dict[str, Any] = {
-        "id": name,
-        "name": name,
-        "url": tag_url(call.public_url, name),
-        "history": [],
-    }
+    """A Tag, and what it is to who asks."""
+    fields = tag_fields(call, snapshot, name)
     if call.account:
         for word, table in (("following", "tag_follows"), ("featuring", "tag_features")):
             sql = f"select 1 from {table} where account = ? and tag = ?"
