@@ -327,7 +327,15 @@ class Server:
     @property
     def engine(self) -> int:
         """Its process id, 0 while there is none."""
-        return next((pid for pid in self._children() if b"engine" in _command(pid)), 0)
+        return self._child(b"engine.process")
+
+    @property
+    def worker(self) -> int:
+        """Likewise."""
+        return self._child(b"readers.process")
+
+    def _child(self, word: bytes) -> int:
+        return next((pid for pid in self._children() if word in _command(pid)), 0)
 
     @property
     def edges(self) -> list[int]:

@@ -11,13 +11,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import apsw
 import numpy as np
 from msgspec import Struct
 from pyroaring import BitMap
 
+from covey.database import STORAGE_ERRORS
 from covey.delivery.arena import Arena
 from covey.delivery.audience import Candidate, Reach, audience
+from covey.engine.answers import Accepted as Accepted
+from covey.engine.answers import Answer as Answer
 from covey.errors import Fatal, Refused
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
@@ -44,16 +46,6 @@ from covey.state.state import Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
 
-_STORAGE_ERRORS: Final = (
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-    apsw.CantOpenError,
-    apsw.ProtocolError,
-)
-
 
 class Submission(Struct, frozen=True):
     """What an edge asks for."""
@@ -61,18 +53,6 @@ class Submission(Struct, frozen=True):
     actor: int
     key: bytes
     message: AnyMessage
-
-
-class Accepted(Struct, frozen=True):
-    """The message stands in the log, durable and visible."""
-
-    number: int
-    id: int
-    repeated: bool = False
-    """It was accepted before, under the same key."""
-
-
-Answer = Accepted | Refused
 
 
 class Event(Struct, frozen=True):
@@ -183,7 +163,7 @@ class Engine:
         for entry in entries:
             try:
                 apply(state, entry, outcome)
-            except _STORAGE_ERRORS:
+            except STORAGE_ERRORS:
                 raise
             except Exception as error:
                 raise Fatal(
@@ -202,7 +182,7 @@ class Engine:
         """
         try:
             batch = self._prepare(submissions)
-        except _STORAGE_ERRORS:
+        except STORAGE_ERRORS:
             raise
         except Exception as error:
             self.state.rollback()
