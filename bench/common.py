@@ -412,13 +412,17 @@ def sessions(pipe: Pipe, accounts: Sequence[int]) -> list[str]:
 # --- HTTP -------------------------------------------------------------------------------------
 
 
-def request(method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"") -> bytes:
-    """An HTTP/1.1 request, kept alive and uncompressed."""
+def request(
+    method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"", key: str = ""
+) -> bytes:
+    """An HTTP/1.1 request, kept alive and uncompressed. `key`: its Idempotency-Key."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
     if token:
         lines.append(f"authorization: Bearer {token}")
     if cookie:
         lines.append(f"cookie: covey_session={cookie}")
+    if key:
+        lines.append(f"idempotency-key: {key}")
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
