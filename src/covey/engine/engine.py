@@ -42,7 +42,7 @@ from covey.messages import (
 from covey.state.all import answered, apply, check
 from covey.state.candidates import FROZEN, candidate_of
 from covey.state.drafts import posts_now
-from covey.state.state import Outcome, State
+from covey.state.state import EVERYBODY, Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
 
@@ -58,10 +58,11 @@ class Submission(Struct, frozen=True):
 class Event(Struct, frozen=True):
     """Something that connected readers are told of.
 
-    `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
-    (0); `accounts` are those whose home (posts), notifications ("notification") or positions
-    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME",
-    "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that its author is in."""
+    `kind` is "post" (subject: post id), "notification" (0), "conversation" (post id: a direct post
+    came, or became another, or went), or one of `Outcome.changes`; `accounts` are those whose own
+    queues it concerns (`live.presence.told` says which); `queues` are the shared queues it stands
+    in: "public", "tag/NAME", "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that
+    its author is in."""
 
     number: int
     kind: str
@@ -264,22 +265,28 @@ class Engine:
             batch.readers.append(readers)
             queues = (*_shared_queues(post), *self._lists_with(post))
             batch.events.append(Event(number, "post", post.id, readers, queues))
+            if post.visibility == Reach.DIRECT:
+                batch.events.append(_conversation(number, post))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
             queues = ()
+            if account == EVERYBODY:
+                readers = BitMap(range(1, self.state.accounts + 1))
             if kind in ("delete", "edit"):
-                readers, queues = self._who_had(subject)
+                row = self.state.row(f"select {FROZEN} from posts where id = ?", (subject,))
+                post = candidate_of(row)  # type: ignore[arg-type]
+                readers, queues = self._who_had(post)
+                if post.visibility == Reach.DIRECT:
+                    batch.events.append(_conversation(number, post))
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
         outcome.notifications.clear()
         outcome.changes.clear()
 
-    def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
+    def _who_had(self, post: Candidate) -> tuple[BitMap, tuple[str, ...]]:
         """Who is told that the post is gone, or is another."""
-        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
-        post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
         queues = (*_group_queues(post), *self._lists_with(post))
@@ -334,6 +341,11 @@ class Engine:
     def close(self) -> None:
         self.state.close()
         self.log.close()
+
+
+def _conversation(number: int, post: Candidate) -> Event:
+    """What is said to those who take part in it; edges look whether each may see it."""
+    return Event(number, "conversation", post.id, BitMap((post.account, *post.mentioned)))
 
 
 def _shared_queues(post: Candidate) -> tuple[str, ...]:
