@@ -159,12 +159,13 @@ class Population(Struct):
     def mean_fan_out(self) -> float:
         return len(self.follows) / len(self.authors)
 
-    def posts(self, count: int, seed: int = 0) -> list[Doing]:
-        """As `covey replay` draws them: authors evenly from those with a follower, a bare `@user`
-        in a text becomes an account. Parsed as an edge does it."""
+    def posts(self, count: int, seed: int = 0, authors: Sequence[int] | None = None) -> list[Doing]:
+        """As `covey replay` draws them: authors evenly from `authors`, else from those with a
+        follower; a bare `@user` in a text becomes an account. Parsed as an edge does it."""
         names = [name_of(number) for number in range(1, self.accounts + 1)]
         drawn = draw_posts(
-            self.texts, count, self.authors, names, self.seed + seed,
+            self.texts, count, self.authors if authors is None else authors, names,
+            self.seed + seed,
             Settings(public_url="http://localhost"),
         )  # fmt: skip
         return list(drawn)
