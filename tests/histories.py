@@ -158,6 +158,7 @@ READING = {
     "profile": 2, "accept_follow": 3, "reject_follow": 1, "remove_follower": 1,
     "quote_policy": 1, "revoke_quote": 2, "delete_conversation": 1,
     "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
+    "filter": 1, "delete_filter": 1, "announce": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 

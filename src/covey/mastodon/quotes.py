@@ -43,6 +43,11 @@ def approval(post: PostRow, reader: Relations) -> bytes:
     return _APPROVAL[post.quotes, allowed]
 
 
+def approval_of_own(post: PostRow) -> bytes:
+    """The same, for its author."""
+    return _APPROVAL[post.quotes if post.visibility <= Reach.UNLISTED else "nobody", True]
+
+
 def quotes(
     snapshot: Snapshot,
     reader: Relations,

@@ -43,7 +43,7 @@ from covey.messages import (
     Visibility,
     Vote,
 )
-from covey.state.queries import AccountRow, PostRow, Snapshot
+from covey.state.queries import PostRow, Snapshot
 
 _NOT_YET: Final = {
     "media_ids": "media",
@@ -58,7 +58,9 @@ async def create(call: Call) -> Answer:
     if when:
         message = Draft(post=message, at=moment(when, "scheduled_at"))  # type: ignore[arg-type]
     accepted = await call.edge.submit(call.account, message, client_key(key) if key else None)
-    return draft_answer(call, accepted.number) if when else _shown(call, accepted.id)
+    if when:
+        return draft_answer(call, accepted.number)
+    return _shown(call, accepted.id) if accepted.repeated else _made(call, accepted.id)
 
 
 def _post(call: Call) -> Post:
@@ -66,18 +68,23 @@ def _post(call: Call) -> Post:
     parameters = call.parameters
     _refuse_what_is_not_there(call)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
-    with call.edge.snapshot() as snapshot:
-        author = snapshot.account(call.account)
-        assert author is not None
-        parent = _meant(call, snapshot, "in_reply_to_id")
-        quoted = _meant(call, snapshot, "quoted_status_id")
-        visibility = _reach(call, snapshot, author, parent, mentions)
+    author = call.edge.author(call.account)
+    parent = quoted = None
+    visibility = _visibility(call, author.visibility)
+    if mentions or parameters.text("in_reply_to_id") or parameters.text("quoted_status_id"):
+        with call.edge.snapshot() as snapshot:
+            parent = _meant(call, snapshot, "in_reply_to_id")
+            quoted = _meant(call, snapshot, "quoted_status_id")
+            if visibility != "direct" and _is_for_groups(call, snapshot, parent, mentions):
+                visibility = "group"
+    if visibility == "public" and parameters.boolean("local_only"):
+        visibility = "local"
     return Post(
         text=text,
         visibility=visibility,
         language=parameters.text("language", author.language),
         warning=normal(parameters.text("spoiler_text")).strip(),
-        sensitive=parameters.boolean("sensitive", bool(author.sensitive)),
+        sensitive=parameters.boolean("sensitive", author.sensitive),
         reply_to=parent.id if parent else 0,
         mentions=mentions,
         tags=tags,
@@ -98,32 +105,20 @@ def _meant(call: Call, snapshot: Snapshot, name: str) -> PostRow | None:
     return _row(call, snapshot, row.boost_of) if row.boost_of else row
 
 
-def _reach(
-    call: Call,
-    snapshot: Snapshot,
-    author: AccountRow,
-    parent: PostRow | None,
-    mentions: Sequence[Mention],
-) -> Visibility:
-    """Whom the post is for. Apps know no groups: what is posted into one that is not open, or
-    answers a post that is in a group only, is for the group, whatever else the app says; a direct
-    post stays direct."""
-    visibility = _visibility(call, author.visibility)  # type: ignore[arg-type]
-    if visibility == "direct":
-        return visibility
+def _is_for_groups(
+    call: Call, snapshot: Snapshot, parent: PostRow | None, mentions: Sequence[Mention]
+) -> bool:
+    """Apps know no groups: what is posted into one that is not open, or answers a post that is in
+    a group only, is for the group, whatever else the app says; but a direct post stays direct."""
     reader = call.edge.relations(snapshot, call.account)
+    groups = parent.groups if parent and parent.visibility == Reach.GROUP else ()
+    if any(group in reader.groups for group in groups):
+        return True
     closed = reader.groups - reader.everybody.open_groups
-    answers_group = parent is not None and parent.visibility == Reach.GROUP
-    if parent and answers_group and any(group in reader.groups for group in parent.groups):
-        return "group"
-    if closed:
-        for name in {mention.name for mention in mentions}:
-            row = snapshot.account_named(name)
-            if row is not None and row.number in closed:
-                return "group"
-    if visibility == "public" and call.parameters.boolean("local_only"):
-        return "local"
-    return visibility
+    if not closed:
+        return False
+    rows = (snapshot.account_named(name) for name in {mention.name for mention in mentions})
+    return any(row is not None and row.number in closed for row in rows)
 
 
 def _refuse_what_is_not_there(call: Call) -> None:
@@ -184,6 +179,17 @@ def _original(call: Call) -> int:
 def _shown(call: Call, id_: int) -> Answer:
     with call.edge.snapshot() as snapshot:
         return Answer(_status(call, snapshot, _row(call, snapshot, id_)))
+
+
+def _made(call: Call, id_: int) -> Answer:
+    """What its author is shown of a post that was just made."""
+    with call.edge.snapshot() as snapshot:
+        row = snapshot.post(id_)
+        if row is None or row.deleted:
+            raise Refused("not_found")
+        if row.quote_of:
+            return Answer(_status(call, snapshot, row))
+        return Answer(entities(call.edge).made(snapshot, row))
 
 
 def _status(call: Call, snapshot: Snapshot, row: PostRow) -> bytes:

@@ -11,6 +11,7 @@ from covey.errors import Refused
 from covey.messages import Entry, Post, RevokeQuote, SetQuotePolicy
 from covey.state.accounts import require_account
 from covey.state.candidates import standing
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 
@@ -89,7 +90,4 @@ def apply_revoke_quote(state: State, entry: Entry, message: RevokeQuote, outcome
     count_quote(state, number, post, -1)
     state.execute("update posts set quote_revoked = 1, changed = ? where id = ?", (number, post))
     author = state.count("select account from posts where id = ?", (post,))
-    state.execute(
-        "insert into changes values (?, 'edit', ?, ?, ?)", (number, post, author, entry.stamp)
-    )
-    outcome.changes.append((number, "edit", post, author))
+    changed(state, entry, outcome, "edit", post, author)

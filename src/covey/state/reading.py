@@ -13,6 +13,7 @@ from covey.delivery.audience import Reach
 from covey.errors import Refused
 from covey.limits import PLACE_KEPT_MS, POSITIONS_PER_ACCOUNT
 from covey.messages import Entry, Read
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.tags import check_tag
@@ -90,7 +91,4 @@ def apply_read(state: State, entry: Entry, message: Read, outcome: Outcome) -> N
         " kept = excluded.kept, kept_until = excluded.kept_until",
         (actor, message.queue, position, entry.stamp, kept, until),
     )
-    state.execute(
-        "insert into changes values (?, 'read', 0, ?, ?)", (entry.number, actor, entry.stamp)
-    )
-    outcome.changes.append((entry.number, "read", 0, actor))
+    changed(state, entry, outcome, "read", 0, actor)
