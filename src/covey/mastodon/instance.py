@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import cache
 from typing import Any, Final
 
 from covey import __version__
@@ -21,7 +23,7 @@ from covey.limits import (
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
 )
-from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
+from covey.mastodon.door import EMPTY_LIST, OPERATIONS, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
 from covey.messages import id_at
 from covey.state.place import SETTINGS
@@ -30,10 +32,27 @@ from covey.state.queries import Snapshot
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
 """Clients parse the leading number to know what methods there may be."""
 
-MASTODON_API: Final = 3
-"""What `api_versions` says: clients switch on what came with a version, so all that came up to it
-must be whole. 2 is grouped notifications, 3 PKCE, 4 web push by RFC 8291, 5 and 6 featured accounts
-and tags, 7 quotes. Of these only web push is missing: with it this is 7."""
+_CAME_WITH: Final = {
+    2: {"GET /api/v2/notifications", "GET /api/v2/notifications/policy"},
+    3: {"GET /.well-known/oauth-authorization-server"},
+    4: {"POST /api/v1/push/subscription"},
+    5: {"GET /api/v1/instance/terms_of_service"},
+    6: {"GET /api/v1/accounts/*/endorsements", "POST /api/v1/tags/*/feature"},
+    7: {"GET /api/v1/statuses/*/quotes", "POST /api/v1/statuses/*/quotes/*/revoke",
+        "PUT /api/v1/statuses/*/interaction_policy"},
+}  # fmt: skip
+"""Version of the API → operations that came with it: grouped notifications, PKCE, web push by RFC
+8291, terms, featured accounts and tags, quotes."""
+
+
+@cache
+def mastodon_api() -> int:
+    """What `api_versions` says. Clients switch on what came with a version, so all that came up to
+    it must be there."""
+    there = {f"{one.method} {one.path}" for one in OPERATIONS}
+    known = itertools.takewhile(lambda version: _CAME_WITH[version] <= there, sorted(_CAME_WITH))
+    return max(known, default=1)
+
 
 MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
@@ -144,7 +163,7 @@ async def instance(call: Call) -> Answer:
                 "min_age": None,
                 "url": None,
             },
-            "api_versions": {"mastodon": MASTODON_API, "covey": 1},
+            "api_versions": {"mastodon": mastodon_api(), "covey": 1},
             "contact": {"email": _email(call), "account": contact},
             "rules": rules,
         }
