@@ -176,6 +176,25 @@ def test_a_prolific_author_among_silent_ones() -> None:
                     assert up == expected[::-1]
 
 
+def test_two_outboxes_that_are_longer_than_a_round_reads_of_them() -> None:
+    """One ends nearer than the other: what lies between is not all known yet."""
+    with world(accounts=4) as w:
+        for followed in (2, 3):
+            w.submit(1, Follow(account=followed))
+        expected = [
+            w.post(author, Post(text="a post"))
+            for author in (*(3,) * 9, *(2, 3, 3) * 6, *(2,) * 9, *(2, 2, 3) * 6)
+        ]
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for ways in (BY_POST, BY_AUTHOR, BOTH):
+                with tuned(**ways):
+                    down = [post.id for post in merge(snapshot, reader)]
+                    assert down == expected[::-1]
+                    up = [post.id for post in merge(snapshot, reader, ascending=True)]
+                    assert up == expected
+
+
 def test_tags_and_groups_bring_posts_of_strangers() -> None:
     with world(accounts=4, chunks=64) as w:
         group = w.post(2, CreateGroup(name="owls"))

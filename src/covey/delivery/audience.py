@@ -16,7 +16,7 @@ out of homes.
 
 And none of those who set it aside: the reader blocks or mutes the author or its domain, or the
 author blocks the reader; for a boost or a quote also the original's author in the author's place,
-either way; the post mentions somebody the reader blocks.
+either way; the post, or the original of a boost, mentions somebody the reader blocks.
 """
 
 from __future__ import annotations
