@@ -66,15 +66,20 @@ def check_sample(oracle: Model, path: Path, arena: ArenaReader, size: int) -> Sa
             for queue in _queues(oracle, account):
                 if queue == "notifications" and oracle.in_pieces:
                     continue
-                found.queues += 1
+                right = oracle.queue(queue, account) or []
+                position = oracle.positions.get((account, queue), 0)
                 try:
                     with state.snapshot() as snapshot:
-                        differences = list(_differences(oracle, snapshot, arena, account, queue))
+                        reader = snapshot.relations(account)
+                        differences = list(
+                            _differences(snapshot, arena, reader, queue, right, position)
+                        )
                 except Exception as error:
                     # damaged rows may break what reads them in any way
                     differences = [f"can't be read: {error!r}"]
                 found.wrong += [f"account {account}, {queue}: {words}" for words in differences]
-                found.entries += len((oracle.queue(queue, account) or [])[:NEWEST])
+                found.queues += 1
+                found.entries += len(right[:NEWEST])
             found.accounts += 1
             advance(1)
     state.close()
@@ -99,17 +104,21 @@ def _queues(oracle: Model, account: int) -> list[str]:
 
 
 def _differences(
-    oracle: Model, snapshot: Snapshot, arena: ArenaReader, account: int, queue: str
+    snapshot: Snapshot,
+    arena: ArenaReader,
+    reader: Relations,
+    queue: str,
+    right: list[int],
+    right_position: int,
 ) -> Iterator[str]:
-    reader = snapshot.relations(account)
-    right = oracle.queue(queue, account) or []
+    """`right`: the oracle's, newest first, and up to where it is read."""
     for way in (arena, None) if queue == "home" else (None,):
         held = _newest(snapshot, way, reader, queue)
         if held != right[:NEWEST]:
             words = " without the arena" if queue == "home" and way is None else ""
             yield f"{difference(held, right[:NEWEST])}{words}"
-    row = snapshot.position(account, queue)
-    position, right_position = row.position if row else 0, oracle.positions.get((account, queue), 0)
+    row = snapshot.position(reader.account, queue)
+    position = row.position if row else 0
     if position != right_position:
         yield f"it is read up to {position}, not {right_position}"
     count = unread(snapshot, arena, reader, queue).count

@@ -166,11 +166,12 @@ class Reading:
             return False
         if row.author == reader:
             return True
-        return not self._puts_aside(row, reader) and (
+        for_a_reason = (
             self._by_follow(row, reader, but_for_lists)
             or self._by_group(row, reader)
             or self._by_tag(row, reader)
         )
+        return for_a_reason and not self._puts_aside(row, reader)
 
     def _puts_aside(self, row: Row, reader: int) -> bool:
         for original in (row.original_author, row.quoted_author):
@@ -351,8 +352,3 @@ class Reading:
                     continue
             shown.append(told)
         return shown
-
-    def unread(self, reader: int, queue: str) -> int:
-        """Exact; readers cap it at limits.UNREAD_MAX."""
-        position = self.positions.get((reader, queue), 0)
-        return len([place for place in self.queue(queue, reader) or () if place > position])
