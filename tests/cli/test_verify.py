@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.cli.running import STORY, json_lines, output, run, story
 from tests.entries import entries
 
+import covey.oracle
 from covey.cli.sample import check_sample, told_to_oracle
 from covey.cli.verify import Homes, Report, check_homes
 from covey.delivery.arena import ArenaReader
@@ -193,6 +195,16 @@ def test_an_act_that_took_several_messages(tmp_path: Path) -> None:
     piece = Entry(last.number + 1, last.stamp, SERVER, b"e", 0, Due(number=last.number))
     folder = story(tmp_path / "data", [*STORY, piece])
     assert "not looked at: notifications by the oracle" in output("verify", "--data", folder)
+
+
+def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
+    for path in Path(covey.oracle.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("covey"):
+                named = {f"{node.module}.{alias.name}" for alias in node.names}
+                allowed = ("covey.limits", "covey.messages.", "covey.oracle.")
+                assert all(name.startswith(allowed) for name in named), (path.name, named)
+            assert not isinstance(node, ast.Import)
 
 
 def test_all_agrees_after_every_kind_of_message(tmp_path: Path) -> None:

@@ -340,6 +340,22 @@ def test_every_change_of_relations_is_seen_at_once() -> None:
         assert last[0] in found[0]
 
 
+def test_who_blocks_somebody_mentioned_is_spared_the_boost_too() -> None:
+    with world(accounts=4, chunks=64) as w:
+        following(w, 2, 3)
+        w.submit(1, Block(account=4))
+        mention = (Mention(0, 4, "dee"),)
+        for text, mentions in (("@dee hello", mention), ("hello", ())):
+            post = w.post(4 if not mentions else 2, Post(text=text, mentions=mentions))
+            w.submit(3, Boost(post=post))
+        plain = w.post(2, Post(text="hello"))
+        boost = w.post(3, Boost(post=plain))
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for arena in (w.arena, None):
+                assert list(ids_below(snapshot, arena, reader, END)) == [boost, plain]
+
+
 # --- the boost window -------------------------------------------------------------------------
 
 
