@@ -112,7 +112,9 @@ class Event(NamedTuple):
 
     number: int
     kind: str
-    """"post", "delete", "edit" (subject: post id), "notification", "read" (0)."""
+    """"post", "delete", "edit", "conversation" (subject: post id), "announcement",
+    "announcement.delete" (announcement), "notification", "read", "filters_changed",
+    "notifications_merged" (0)."""
     subject: int
     accounts: frozenset[int]
     public: bool = False
@@ -694,6 +696,28 @@ class Oracle(Model):
 
     # --- live ---------------------------------------------------------------------------------
 
+    def apply(self, actor: int, message: AnyMessage, id_: int) -> None:
+        super().apply(actor, message, id_)
+        match message:
+            case Read():
+                self._live_own("read", actor)
+            case SetFilter() | DeleteFilter():
+                self._live_own("filters_changed", actor)
+            case AcceptRequest():
+                self._live_own("notifications_merged", actor)
+            case Announce(announcement=which, text=text):
+                gone = not text.strip()
+                kind = "announcement.delete" if gone else "announcement"
+                self._live_all(kind, which or self.number)
+
+    def _happen(self, kind: str, at: int, account: int, subject: int, id_: int) -> None:
+        announced, filtered = subject in self.announcements, subject in self.filters
+        super()._happen(kind, at, account, subject, id_)
+        if kind == "end_announcement" and announced and subject not in self.announcements:
+            self._live_all("announcement.delete", subject)
+        if kind == "end_filter" and filtered and subject not in self.filters:
+            self._live_own("filters_changed", account)
+
     def _post(self, actor: int, message: Post, id_: int) -> None:
         super()._post(actor, message, id_)
         self._live_post(self.posts[-1])
@@ -710,10 +734,6 @@ class Oracle(Model):
         super()._delete(id_)
         self._live_change("delete", self.rows[id_])
 
-    def _read(self, actor: int, message: Read) -> None:
-        super()._read(actor, message)
-        self.events.append(Event(self.number, "read", 0, frozenset([actor])))
-
     def _tell(self, account: int, kind: str, sender: int, post: int = 0) -> bool:
         told = super()._tell(account, kind, sender, post)
         if told:
@@ -724,6 +744,7 @@ class Oracle(Model):
         readers = [account for account in self.accounts if self.is_candidate(row, account)]
         public = self.is_public(row)
         self.events.append(Event(row.number, "post", row.id, frozenset(readers), public))
+        self._live_conversation(row)
 
     def _live_change(self, kind: str, row: Row) -> None:
         """To whoever may have it before their eyes: at home, or as somebody it mentions."""
@@ -731,6 +752,30 @@ class Oracle(Model):
         readers |= {row.author, *row.mentioned}
         public = row.visibility == "public"
         self.events.append(Event(self.number, kind, row.id, frozenset(readers), public))
+        self._live_conversation(row)
+
+    def _live_conversation(self, row: Row) -> None:
+        if row.visibility == "direct":
+            taking_part = frozenset({row.author, *row.mentioned})
+            self.events.append(Event(self.number, "conversation", row.id, taking_part))
+
+    def _live_own(self, kind: str, account: int) -> None:
+        self.events.append(Event(self.number, kind, 0, frozenset([account])))
+
+    def _live_all(self, kind: str, subject: int) -> None:
+        self.events.append(Event(self.number, kind, subject, frozenset(self.accounts)))
+
+    def missed_direct(self, account: int, since: int) -> list[Event]:
+        """What a resumed stream of direct posts is sent: conversations in which a post came that
+        stands, or of which one was edited or taken back."""
+        found = []
+        for event in self.events:
+            if event.kind == "conversation" and event.number > since and account in event.accounts:
+                row = self.row(event.subject)
+                assert row is not None
+                if not (row.deleted and row.number == event.number):
+                    found.append(event)
+        return found
 
     def missed(self, account: int, since: int) -> list[Event]:
         """What a resumed stream of home and notifications is sent: all that came after a message,
@@ -740,13 +785,14 @@ class Oracle(Model):
         for event in self.events:
             if event.number <= since:
                 continue
-            row = self.row(event.subject) if event.subject else None
-            if event.kind == "read":
-                concerns = account in event.accounts
+            row = self.row(event.subject)
+            if event.kind == "conversation":
+                continue  # in a stream of their own
             elif event.kind == "notification":
                 continue  # below: what was filtered had no event, and may be taken since
+            elif row is None:
+                concerns = account in event.accounts or event.kind.startswith("announcement")
             else:
-                assert row is not None
                 concerns = self.is_candidate(row, account)
                 if event.kind in ("delete", "edit"):
                     concerns = concerns or account in (row.author, *row.mentioned)

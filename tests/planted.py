@@ -82,15 +82,22 @@ FAULTS: Final = (
     Fault(
         "audience-exclusive-lists-forgotten-in-the-set",
         AUDIENCE,
-        "    readers = graph.followers[author] - graph.hiders[author]\n",
-        "    readers = graph.followers[author].copy()\n",
+        "    readers = followers - hiders if hiders else followers.copy()\n",
+        "    readers = followers.copy()\n",
         BOTH_FORMS,
+    ),
+    Fault(
+        "audience-takes-from-the-graph-itself",
+        AUDIENCE,
+        "    readers = followers - hiders if hiders else followers.copy()\n",
+        "    readers = followers - hiders if hiders else followers\n",
+        ("tests/delivery/test_audience.py",),
     ),
     Fault(
         "audience-whom-the-mentioned-blocks-in-place-of-who-blocks-it",
         AUDIENCE,
-        "        readers -= graph.blockers[mentioned]\n",
-        "        readers -= graph.blocks[mentioned]\n",
+        "        if blockers := graph.blockers.get(mentioned):\n",
+        "        if blockers := graph.blocks.get(mentioned):\n",
         BOTH_FORMS,
     ),
     Fault(

@@ -286,8 +286,8 @@ class Model(Reading):
                 self._tell(row.author, "favourite", actor, post)
             case Unfavourite(post=post):
                 self._take_back(self.favourites.pop((post, actor)))
-            case Read():
-                self._read(actor, message)
+            case Read(queue=queue, position=position):
+                self.positions[actor, queue] = position
             case CreateGroup():
                 self.accounts[id_] = Account(message.name, created=self.stamp)
                 self.names[message.name.lower()] = id_
@@ -613,9 +613,6 @@ class Model(Reading):
         self.rows[row.id] = row
         if row.boost_of:
             self.boosts.setdefault(row.boost_of, []).append(row)
-
-    def _read(self, actor: int, message: Read) -> None:
-        self.positions[actor, message.queue] = message.position
 
     def _delete(self, id_: int) -> None:
         row = self.row(id_)
