@@ -169,7 +169,7 @@ def test_set_predicate_and_table_agree_at_length(world: World, row: Row) -> None
 
 
 @settings(max_examples=300)
-@given(worlds(), posts().filter(lambda row: not row.boost_of), st.booleans())
+@given(worlds(), posts(), st.booleans())
 def test_visible_is_what_the_table_says(world: World, row: Row, suspended: bool) -> None:
     if suspended:
         world.oracle.suspended.add(row.author)

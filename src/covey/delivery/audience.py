@@ -87,6 +87,8 @@ class Seen(Protocol):
     @property
     def visibility(self) -> int: ...
     @property
+    def boost_of(self) -> int: ...
+    @property
     def mentioned(self) -> tuple[int, ...]: ...
     @property
     def groups(self) -> tuple[int, ...]: ...
@@ -265,7 +267,7 @@ def visible(post: Seen, reader: Relations) -> bool:
         return True
     if not reader.account:
         return reach == Reach.GROUP and _in_open_group(post, reader)
-    if reader.account in post.mentioned or reach == Reach.LOCAL:
+    if reach == Reach.LOCAL or (reader.account in post.mentioned and not post.boost_of):
         return True
     if reach == Reach.GROUP:
         return any(group in reader.groups for group in post.groups) or _in_open_group(post, reader)

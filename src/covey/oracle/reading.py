@@ -149,7 +149,7 @@ class Reading:
             return True
         if not reader:
             return False
-        if reader in row.mentioned:
+        if reader in row.mentioned and not row.boost_of:
             return True
         match row.visibility:
             case "followers":
