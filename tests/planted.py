@@ -44,7 +44,7 @@ class Fault(NamedTuple):
 
 
 AUDIENCE: Final = "src/covey/delivery/audience.py"
-BOTH_FORMS: Final = ("tests/delivery/test_audience.py::test_set_predicate_and_table_agree",)
+BOTH_FORMS: Final = ("tests/delivery/test_audience.py",)
 HOMES: Final = ("tests/edge/test_home.py",)
 COUNTS: Final = ("tests/edge/test_unread.py",)
 STREAMS: Final = ("tests/live/test_hub.py",)
@@ -91,7 +91,7 @@ FAULTS: Final = (
         AUDIENCE,
         "    readers = followers - hiders if hiders else followers.copy()\n",
         "    readers = followers - hiders if hiders else followers\n",
-        ("tests/delivery/test_audience.py",),
+        BOTH_FORMS,
     ),
     Fault(
         "audience-whom-the-mentioned-blocks-in-place-of-who-blocks-it",
