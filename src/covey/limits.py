@@ -136,6 +136,8 @@ HEAD_BYTES: Final = 32 << 10
 """Request line and headers."""
 REQUEST_SECONDS: Final = 30
 """From a request's first byte until it has come whole."""
+STALLED_SECONDS: Final = 180
+"""A client that takes nothing of its answer for so long is cut off."""
 BODY_BYTES: Final = 256 << 10
 FORM_FIELDS: Final = 200
 NESTING: Final = 16

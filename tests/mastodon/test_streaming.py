@@ -118,6 +118,38 @@ def test_filters_mark_what_is_live(here: World) -> None:
     bea.delete(f"/api/v2/filters/{filter_['id']}")
 
 
+def test_streams_share_an_event_but_for_those_to_whom_it_looks_different(here: World) -> None:
+    """Who muted the thread of a reply, the author of a poll, who has a filter, who is nobody."""
+    ada, bea, carl = here.api("ada"), here.api("bea"), here.api("carl")
+    opened = bea.status("a thread")["id"]
+    carl.post(f"/api/v1/statuses/{opened}/mute")
+    path, question = "/api/v1/streaming/public", {"options": ["tea", "coffee"], "expires_in": 600}
+    with (
+        stream(ada, path) as of_ada,
+        stream(carl, path) as of_carl,
+        stream(bea, path) as of_bea,
+        stream(here.nobody, path) as of_nobody,
+    ):
+        streams = (of_ada, of_carl, of_bea, of_nobody)
+        bea.status("more of it", in_reply_to_id=opened)
+        muted = [live.next().data.get("muted") for live in streams]
+        assert muted == [False, True, False, None]
+        bea.json("POST", "/api/v1/statuses", {"status": "what?", "poll": question})
+        assert [live.next().data["poll"]["voted"] for live in streams] == [
+            False, False, True, False
+        ]  # fmt: skip
+        made = bea.status("plain")["id"]
+        assert {live.next().data["id"] for live in streams} == {made}
+        ada.post(f"/api/v1/statuses/{made}/favourite")
+        bea.json("PUT", f"/api/v1/statuses/{made}", {"status": "edited"})
+        edited = [live.next() for live in streams]
+        assert {event.kind for event in edited} == {"status.update"}
+        flags = [event.data.get("favourited") for event in edited]
+        assert flags == [True, False, False, None]
+        bea.delete(f"/api/v1/statuses/{made}")
+        assert {live.next().kind for live in streams} == {"delete"}
+
+
 def test_who_comes_back_gets_exactly_what_it_missed(here: World) -> None:
     ada, bea = here.api("ada"), here.api("bea")
     with stream(ada) as live:

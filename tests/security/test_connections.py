@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,15 +13,18 @@ from covey.edge import connection
 from covey.edge.connection import Connection
 from covey.limits import HEAD_BYTES
 
+LARGE_BYTES = 32 << 20
+"""More than the buffers of two sockets."""
 OPENING = b"GET / HTTP/1.1\r\nHost: a\r\n"
 
 
 async def _app(scope: dict, receive: Callable, send: Callable) -> None:  # type: ignore[type-arg]
     while (event := await receive())["type"] == "http.request" and event.get("more_body"):
         pass
-    headers = [(b"content-length", b"2")]
+    body = bytes(LARGE_BYTES) if scope["path"] == "/large" else b"ok"
+    headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _with_server(test: Callable[[int], Awaitable[None]]) -> None:
@@ -117,6 +121,42 @@ def test_who_waits_between_two_requests_is_not(monkeypatch: pytest.MonkeyPatch) 
             writer.write(OPENING + b"\r\n")
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
             await asyncio.sleep(0.3)
+        writer.close()
+
+    _with_server(test)
+
+
+def test_who_takes_nothing_of_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_SECONDS", 0.2)
+    closed = asyncio.Event()
+    lost = Connection.connection_lost
+
+    def connection_lost(self: Connection, error: Exception | None) -> None:
+        lost(self, error)
+        closed.set()
+
+    monkeypatch.setattr(Connection, "connection_lost", connection_lost)
+
+    async def test(port: int) -> None:
+        # a small buffer, and nobody reads: asyncio's own streams read ahead
+        with socket.socket() as client:
+            client.connect(("127.0.0.1", port))
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.wait_for(closed.wait(), 20)
+
+    _with_server(test)
+
+
+def test_who_takes_it_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_SECONDS", 5)
+
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(8):
+            await reader.readexactly(LARGE_BYTES // 8)
+            await asyncio.sleep(0.05)
         writer.close()
 
     _with_server(test)

@@ -10,7 +10,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from covey.limits import HEAD_BYTES, REQUEST_SECONDS
+from covey.limits import HEAD_BYTES, REQUEST_SECONDS, STALLED_SECONDS
 
 
 class HeadTooLarge(Exception):
@@ -19,13 +19,15 @@ class HeadTooLarge(Exception):
 
 class Connection(HttpToolsProtocol):
     """Cut off when the head of a request has more than HEAD_BYTES, or when a request, its body too,
-    is not whole REQUEST_SECONDS after its first byte (the first one: after connecting)."""
+    is not whole REQUEST_SECONDS after its first byte (the first one: after connecting), or when the
+    client takes nothing of an answer for STALLED_SECONDS."""
 
     _whole = False
     """The last request is, and no other has begun."""
     _head = 0
     """Bytes of a head that is not whole; -1: it is."""
     _deadline: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -34,6 +36,18 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
         super().connection_lost(exc)
+        if self._stalled is not None:
+            self._stalled.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
