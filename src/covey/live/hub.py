@@ -32,12 +32,17 @@ from covey.limits import (
     STREAMS_PER_EDGE,
 )
 from covey.live import catch_up
+from covey.live.presence import OWN, told
 from covey.state.queries import Snapshot
 
 logger: Final = logging.getLogger("covey.edge")
 
-ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "gap": 9}
-"""Order of the events of one number, the last part of a cursor."""
+ORDINALS: Final = {
+    "post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "conversation": 5,
+    "filters_changed": 6, "announcement": 6, "announcement.delete": 6, "notifications_merged": 6,
+    "gap": 9,
+}  # fmt: skip
+"""Order of the events of one number, the last part of a cursor. Those of 6 come alone."""
 
 CATCH_UP_STREAMS: Final = 64
 """Caught up in one go when the engine came back."""
@@ -47,8 +52,8 @@ TAKEN_EVENTS: Final = 32
 
 
 class StreamEvent(Struct, frozen=True):
-    """`subject` is a post id for "post", "delete" and "edit", the log number for "notification";
-    `queue` is where it stands: "home", "notifications", "public", "tag/NAME", "group/NUMBER",
+    """`subject` is that of the engine's event, for "notification" the log number; `queue` is where
+    it stands: "home", "notifications", "direct", "public", "tag/NAME", "group/NUMBER",
     "list/NUMBER". A "gap" says that events before it are missing from the stream (not from the
     queues); a "heartbeat" that nothing happened."""
 
@@ -188,8 +193,8 @@ class Hub:
         queues: Sequence[str],
         cursor: str | None = None,
     ) -> Stream:
-        """A stream of `queues` ("home", "notifications", "list/NUMBER" of `account`; "public",
-        "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
+        """A stream of `queues` ("home", "notifications", "direct", "list/NUMBER" of `account`;
+        "public", "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
         `address`: where a stranger comes from, as it is counted.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
@@ -300,12 +305,9 @@ class Hub:
         found: dict[Stream, str] = {}
         streams = self._streams
         for account in BitMap.deserialize(event.accounts):
-            if event.kind != "notification":
-                for stream in streams.get(f"home/{account}", ()):
-                    found[stream] = "home"
-            if event.kind != "post":
-                for stream in streams.get(f"notifications/{account}", ()):
-                    found.setdefault(stream, "notifications")
+            for queue in told(event.kind):
+                for stream in streams.get(f"{queue}/{account}", ()):
+                    found.setdefault(stream, queue)
         for queue in event.queues:
             shows: dict[int, bool] = {}
             for stream in streams.get(queue, ()):
@@ -414,6 +416,9 @@ class Hub:
             elif queue == "notifications":
                 for number in catch_up.notifications_after(snapshot, account, since, limit):
                     add(number, "notification", queue, number)
+            elif queue == "direct":
+                for number, id_ in catch_up.conversations_after(snapshot, account, since, limit):
+                    add(number, "conversation", queue, id_)
             else:
                 for number, id_ in _missed_posts(snapshot, relations, queue, since, limit):
                     add(number, "post", queue, id_)
@@ -449,8 +454,7 @@ _ALL: Final = 8
 
 def _names(stream: Stream) -> list[str]:
     """The stream's queues by their names at the engine."""
-    own = ("home", "notifications")
-    return [f"{queue}/{stream.account}" if queue in own else queue for queue in stream.queues]
+    return [f"{queue}/{stream.account}" if queue in OWN else queue for queue in stream.queues]
 
 
 def _parse(cursor: str) -> tuple[int, int, int]:
