@@ -22,6 +22,7 @@ from covey.limits import (
 from covey.mastodon.streams import KINDS
 from covey.messages import (
     SERVER,
+    AcceptRequest,
     AddToList,
     Announce,
     Block,
@@ -31,6 +32,7 @@ from covey.messages import (
     JoinGroup,
     LeaveGroup,
     Mute,
+    NotificationPolicy,
     RevokeToken,
     SetRole,
     Unblock,
@@ -437,12 +439,11 @@ def test_announcements_come_and_go(here: World) -> None:
 
 def test_notifications_merged(here: World) -> None:
     dora, eve = here.api("dora"), here.api("eve")
-    dora.json("PATCH", "/api/v1/notifications/policy", {"filter_not_following": True})
+    here.site.submit("dora", NotificationPolicy(not_following="filter"))
     with socket(dora) as live:
         live.subscribe("user:notification")
         eve.status("hello @dora")
-        (request,) = dora.get("/api/v1/notifications/requests")
-        dora.post(f"/api/v1/notifications/requests/{request['id']}/accept")
+        here.site.submit("dora", AcceptRequest(account=here.site.accounts["eve"]))
         event = live.next()
         assert (event["event"], event["payload"]) == ("notifications_merged", "1")
         eve.status("hello again @dora")

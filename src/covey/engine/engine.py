@@ -11,14 +11,17 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import apsw
 import numpy as np
 from msgspec import Struct
 from pyroaring import BitMap
 
+from covey.database import STORAGE_ERRORS
 from covey.delivery.arena import Arena
-from covey.delivery.audience import Candidate, Reach, audience
+from covey.delivery.audience import DIRECT, PUBLIC, Candidate, audience
+from covey.engine.answers import Accepted as Accepted
+from covey.engine.answers import Answer as Answer
 from covey.errors import Fatal, Refused
+from covey.keys import answer_hash, expiry
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
 from covey.messages import (
@@ -44,16 +47,6 @@ from covey.state.state import EVERYBODY, Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
 
-_STORAGE_ERRORS: Final = (
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-    apsw.CantOpenError,
-    apsw.ProtocolError,
-)
-
 
 class Submission(Struct, frozen=True):
     """What an edge asks for."""
@@ -61,18 +54,6 @@ class Submission(Struct, frozen=True):
     actor: int
     key: bytes
     message: AnyMessage
-
-
-class Accepted(Struct, frozen=True):
-    """The message stands in the log, durable and visible."""
-
-    number: int
-    id: int
-    repeated: bool = False
-    """It was accepted before, under the same key."""
-
-
-Answer = Accepted | Refused
 
 
 class Event(Struct, frozen=True):
@@ -184,7 +165,7 @@ class Engine:
         for entry in entries:
             try:
                 apply(state, entry, outcome)
-            except _STORAGE_ERRORS:
+            except STORAGE_ERRORS:
                 raise
             except Exception as error:
                 raise Fatal(
@@ -203,7 +184,7 @@ class Engine:
         """
         try:
             batch = self._prepare(submissions)
-        except _STORAGE_ERRORS:
+        except STORAGE_ERRORS:
             raise
         except Exception as error:
             self.state.rollback()
@@ -237,15 +218,21 @@ class Engine:
         """Steps 1 to 3: check, order, apply. Rows that nobody sees yet."""
         state = self.state
         batch = _Batch(len(submissions))
+        if not submissions:
+            return batch
         # within a run the clock handed in does not fall; over a restart the last stamp holds
         stamp = max(self.now(), state.stamp)
         state.begin()
+        hashes = [answer_hash(submission.actor, submission.key) for submission in submissions]
+        before = answered(state, hashes, stamp)
         for place, submission in enumerate(submissions):
             actor, key, message = submission.actor, submission.key, submission.message
-            before = answered(state, actor, key, stamp)
-            if before is not None:
-                batch.answers[place] = Accepted(*before, repeated=True)
-                continue
+            hash_ = hashes[place]
+            if hash_ in before:
+                repeated = self._accepted_before(batch, before[hash_], actor, key)
+                if repeated:
+                    batch.answers[place] = repeated
+                    continue
             try:
                 check(state, actor, message, stamp)
             except Refused as refused:
@@ -258,7 +245,23 @@ class Engine:
             self._address(batch)
             batch.entries.append(entry)
             batch.answers[place] = Accepted(number, entry.id)
+            if expiry(key, stamp) is not None:
+                before[hash_] = number
         return batch
+
+    def _accepted_before(
+        self, batch: _Batch, number: int, actor: int, key: bytes
+    ) -> Accepted | None:
+        """The answer to message `number`, if this was its key and not one of the same hash."""
+        first = batch.entries[0].number if batch.entries else number + 1
+        if number >= first:
+            entry = batch.entries[number - first]
+            found = entry.actor, entry.key, entry.id
+        else:
+            row = self.log.row(number)
+            assert row, f"the log holds message {number}, whose key the state remembers"
+            found = row[3:6]
+        return Accepted(number, found[2], repeated=True) if found[:2] == (actor, key) else None
 
     def _new_id(self, message: AnyMessage, stamp: int) -> int:
         kind = type(message)
@@ -283,9 +286,9 @@ class Engine:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            queues = (*_shared_queues(post), *self._lists_with(post))
+            queues = _shared_queues(post) + self._lists_with(post)
             batch.events.append(Event(number, "post", post.id, readers, queues))
-            if post.visibility == Reach.DIRECT:
+            if post.visibility == DIRECT:
                 batch.events.append(_conversation(number, post))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
@@ -298,7 +301,7 @@ class Engine:
                 row = self.state.row(f"select {FROZEN} from posts where id = ?", (subject,))
                 post = candidate_of(row)  # type: ignore[arg-type]
                 readers, queues = self._who_had(post)
-                if post.visibility == Reach.DIRECT:
+                if post.visibility == DIRECT:
                     batch.events.append(_conversation(number, post))
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
@@ -310,14 +313,14 @@ class Engine:
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
         queues = (*_group_queues(post), *self._lists_with(post))
-        if post.visibility == Reach.PUBLIC:
+        if post.visibility == PUBLIC:
             # which tags it has now is another matter: whoever watches a tag is told
             queues += ("public", "tag/")
         return readers, queues
 
     def _lists_with(self, post: Candidate) -> tuple[str, ...]:
         """The lists that the author is in; which of them show the post, edges find out."""
-        if not self.lists_watched or post.visibility == Reach.DIRECT:
+        if not self.lists_watched or post.visibility == DIRECT:
             return ()
         rows = self.state.execute(
             "select list from list_members where account = ? order by list", (post.account,)
@@ -337,9 +340,8 @@ class Engine:
         if batch.ids:
             offsets = np.zeros(len(batch.ids) + 1, np.int64)
             np.cumsum([len(readers) for readers in batch.readers], out=offsets[1:])
-            recipients = np.concatenate(
-                [np.frombuffer(readers.to_array(), np.uint32) for readers in batch.readers]
-            )
+            accounts_of_each = [readers.to_array() for readers in batch.readers]
+            recipients = np.frombuffer(b"".join(accounts_of_each), np.uint32)
             arena.deliver(np.array(batch.ids, np.uint64), offsets, recipients)
             self.deliveries += len(recipients)
         for readers, floor in outcome.wide_floors:
@@ -372,12 +374,13 @@ def _shared_queues(post: Candidate) -> tuple[str, ...]:
     """The queues of everybody and of groups that the post stands in. Replies to others stand in
     public not."""
     queues = _group_queues(post)
-    if post.visibility == Reach.PUBLIC and not post.boost_of:
+    if post.visibility == PUBLIC and not post.boost_of:
         if not post.reply_to or post.reply_account == post.account:
             queues += ("public",)
-        queues += tuple(f"tag/{tag}" for tag in post.tags)
+        if post.tags:
+            queues += tuple([f"tag/{tag}" for tag in post.tags])
     return queues
 
 
 def _group_queues(post: Candidate) -> tuple[str, ...]:
-    return tuple(f"group/{group}" for group in post.groups)
+    return tuple([f"group/{group}" for group in post.groups]) if post.groups else ()

@@ -47,6 +47,9 @@ ORDINALS: Final = {
 CATCH_UP_STREAMS: Final = 64
 """Caught up in one go when the engine came back."""
 
+TAKEN_EVENTS: Final = 32
+"""Given to a reader in one go."""
+
 
 class StreamEvent(Struct, frozen=True):
     """`subject` is that of the engine's event, for "notification" the log number; `queue` is where
@@ -64,9 +67,9 @@ HEARTBEAT: Final = StreamEvent("", "heartbeat", "", 0)
 
 
 class Stream:
-    """What one connected reader gets. Iterate it; close it in the end.
+    """What one connected reader gets: `take` it, or iterate it; close it in the end.
 
-    The iteration ends when the reader is too slow (it resumes from its cursor) or the edge stops.
+    It is over when the reader is too slow (it resumes from its cursor) or the edge stops.
     """
 
     def __init__(self, hub: Hub, account: int, queues: tuple[str, ...], address: str = "") -> None:
@@ -83,7 +86,7 @@ class Stream:
         self.since = 0
         """The same while the stream is held, until it has caught up."""
         self._events: deque[StreamEvent] = deque()
-        self._more = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
         self._over = False
         self._quiet = True
 
@@ -91,25 +94,40 @@ class Stream:
         self._quiet = False
         if len(self._events) >= STREAM_BUFFER_EVENTS:
             # A slow reader never slows another: it is cut off, and resumes from its cursor. It gets
-            # what is here, so that it comes further each time.
-            self.end()
+            # what is here, so that it comes further each time. Its place is another's at once.
+            self._hub.leave(self)
         elif not self._over:
             self._events.append(event)
-            self._more.set()
+            self._wake()
 
     def end(self) -> None:
         """What is in the buffer is still given out."""
         self._over = True
-        self._more.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        # a bare future: an Event's wait costs as much again
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def take(self) -> list[StreamEvent]:
+        """The events that wait, oldest first, TAKEN_EVENTS at most; when there are none, the next.
+        Empty when it is over. For one caller at a time."""
+        events = self._events
+        while not events:
+            if self._over:
+                return []
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return [events.popleft() for _ in range(min(len(events), TAKEN_EVENTS))]
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        while True:
-            while self._events:
-                yield self._events.popleft()
-            if self._over:
-                return
-            self._more.clear()
-            await self._more.wait()
+        while events := await self.take():
+            for event in events:
+                yield event
 
     def tick(self) -> None:
         """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat."""
@@ -295,10 +313,14 @@ class Hub:
         epoch = self._engine.epoch
         for event in wake.events:
             cursor = f"{epoch}.{event.number}.{ORDINALS[event.kind]}"
+            subject = event.number if event.kind == "notification" else event.subject
+            made: dict[str, StreamEvent] = {}  # one for all streams of a queue
             for stream, queue in self._readers(event):
                 if event.number > stream.number:
-                    subject = event.number if event.kind == "notification" else event.subject
-                    stream.push(StreamEvent(cursor, event.kind, queue, subject))
+                    found = made.get(queue)
+                    if found is None:
+                        found = made[queue] = StreamEvent(cursor, event.kind, queue, subject)
+                    stream.push(found)
         self._seen = wake.number
 
     def _beat(self) -> None:

@@ -6,7 +6,8 @@ from starlette.routing import BaseRoute
 
 
 def routes() -> list[BaseRoute]:
-    """One route for all of it, and one for the socket; the `Edge` is at `app.state.edge`."""
+    """Before Starlette's layers: one route for all of it, and one for the socket; the `Edge` is at
+    `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
         conversations,

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from msgspec import Struct
+
 from covey.delivery.audience import Reach, sets_aside
-from covey.edge.access import token_access
 from covey.edge.edge import Edge
 from covey.edge.shown import shown
-from covey.errors import Refused
 from covey.live.hub import StreamEvent
 from covey.mastodon import conversations, instance, notifications
 from covey.mastodon.door import Call, encode
@@ -20,20 +20,31 @@ from covey.mastodon.streams import Subscription
 from covey.state.queries import PostRow, Snapshot
 
 SHARED_MS: Final = 1_000
-"""How long one rendering of a new post serves all streams of an edge."""
+"""How long one event, rendered, serves all streams of an edge."""
 SHARED_MAX: Final = 256
+
+NO_DATA: Final = b"undefined"
+"""For an event without payload: browsers pass over one that has no data at all."""
 
 
 class Told:
-    """An event as clients know it. `payload` is JSON, or a bare id, or empty: there is none."""
+    """An event as clients know it. `payload` is JSON, or a bare id, or empty: there is none. What
+    the transports make of it is made once for all who get it."""
 
-    def __init__(self, name: bytes, payload: bytes) -> None:
+    def __init__(self, cursor: str, name: bytes, payload: bytes) -> None:
+        self.cursor = cursor
         self.name = name
         self.payload = payload
 
     @cached_property
+    def lines(self) -> bytes:
+        """As a server-sent event."""
+        data = self.payload or NO_DATA
+        return b"id: %s\nevent: %s\ndata: %s\n\n" % (self.cursor.encode(), self.name, data)
+
+    @cached_property
     def quoted(self) -> bytes:
-        """The payload as a JSON string; of a post that many get it is made once."""
+        """The payload as a JSON string."""
         return encode(self.payload.decode())
 
 
@@ -42,64 +53,84 @@ def told(call: Call, wanted: Subscription, event: StreamEvent, *, ours: bool) ->
     kind = event.kind
     if not wanted.carries(kind):
         return None
-    if kind == "post":
-        found = _post(call, event.subject)
-        return found if found and wanted.holds(found.payload) else None
-    if kind == "edit":
-        status = _edited(call, wanted, event.subject)
-        return Told(b"status.update", status) if status and wanted.holds(status) else None
-    name = kind.encode()
-    if kind in ("delete", "announcement.delete"):
-        return Told(name, b"%d" % event.subject)
-    if kind == "filters_changed":
-        return Told(name, b"")
-    if kind == "notifications_merged":
-        return Told(name, b"1")
-    if kind in ("read", "gap"):
-        return Told(name, encode({"queue": event.queue})) if ours else None
-    payload = _entity(call, kind, event.subject)
-    return Told(name, payload) if payload else None
+    shared, now = _shared_of(call.edge), call.edge.now()
+    is_plain = shared.is_plain(call.edge, call.account, now)
+    key = event.cursor, call.account != 0
+    known = shared.told.get(key) if is_plain else None
+    if known is not None and known.until > now and call.account not in known.others:
+        found: Told | None = known.told
+    else:
+        found, others = _told(call, wanted, event, ours)
+        if found and is_plain and others is not None and call.account not in others:
+            shared.put(key, _SharedTold(now + SHARED_MS, found, others))
+    if found and kind in ("post", "edit") and not wanted.holds(found.payload):
+        return None
+    return found
 
 
-def is_still_good(call: Call) -> bool:
-    """Whether the token was not revoked meanwhile: a look into a cache."""
-    if call.access.kind == "nobody":
-        return True
-    try:
-        token_access(call.edge, call.token)
-    except Refused:
-        return False
-    return True
+Others = frozenset[int] | None
+"""Accounts to which an event looks different; None: to each as it may be."""
 
 
-def _entity(call: Call, kind: str, subject: int) -> bytes | None:
-    """None when it is gone again, or not for this reader."""
+def _told(
+    call: Call, wanted: Subscription, event: StreamEvent, ours: bool
+) -> tuple[Told | None, Others]:
+    kind, subject = event.kind, event.subject
+    name, others = kind.encode(), None
+    payload: bytes | None = None
     with call.edge.snapshot() as snapshot:
-        if kind == "notification":
-            return notifications.one(call, snapshot, subject)
-        if kind == "announcement":
-            return instance.announcement(call, snapshot, subject)
-        assert kind == "conversation", kind
-        return conversations.holding(call, snapshot, subject)
+        match kind:
+            case "post":
+                name, (payload, others) = b"update", _post(call, snapshot, subject)
+            case "edit":
+                name, payload = b"status.update", _edited(call, snapshot, wanted, subject)
+            case "notification":
+                payload = notifications.one(call, snapshot, subject)
+            case "conversation":
+                payload = conversations.holding(call, snapshot, subject)
+            case "announcement":
+                payload = instance.announcement(call, snapshot, subject)
+            case "delete" | "announcement.delete":
+                payload, others = b"%d" % subject, frozenset()
+            case "filters_changed":
+                payload = b""
+            case "notifications_merged":
+                payload = b"1"
+            case _ if ours:
+                payload = encode({"queue": event.queue})
+    return (None if payload is None else Told(event.cursor, name, payload)), others
+
+
+class _SharedTold(Struct, frozen=True):
+    """An event, as all but some accounts get it."""
+
+    until: int
+    told: Told
+    others: frozenset[int]
 
 
 class _Shared:
     """What serves all streams of an edge."""
 
     def __init__(self) -> None:
-        self.posts: dict[tuple[int, bool], tuple[int, Told]] = {}
-        """(id, whether somebody asks) → until when, and the status."""
+        self.told: dict[tuple[str, bool], _SharedTold] = {}
+        """(cursor of the event, whether somebody asks) → …"""
         self._filterers: frozenset[int] = frozenset()
         self._until = 0
 
-    def filters(self, edge: Edge, account: int, now: int) -> bool:
-        """Whether the account had a filter a moment ago: its statuses are its own."""
+    def is_plain(self, edge: Edge, account: int, now: int) -> bool:
+        """Whether the account had no filter a moment ago: else its statuses are its own."""
         if self._until <= now:
             with edge.snapshot() as snapshot:
                 rows = snapshot.rows("select distinct account from filters")
             self._filterers = frozenset(number for (number,) in rows)
             self._until = now + SHARED_MS
-        return account in self._filterers
+        return account not in self._filterers
+
+    def put(self, key: tuple[str, bool], told: _SharedTold) -> None:
+        if len(self.told) >= SHARED_MAX:
+            self.told.clear()
+        self.told[key] = told
 
 
 _shared: WeakKeyDictionary[Edge, _Shared] = WeakKeyDictionary()
@@ -112,47 +143,24 @@ def _shared_of(edge: Edge) -> _Shared:
     return found
 
 
-def _post(call: Call, id_: int) -> Told | None:
-    """A new status, as this reader sees it; None when it is gone again.
-
-    A public post that nobody has touched since it was made looks the same to all who get it and
-    have no filters: it is rendered once for all streams.
-    """
-    edge, key, now = call.edge, (id_, call.account != 0), call.edge.now()
-    shared = _shared_of(edge)
-    filters = shared.filters(edge, call.account, now)
-    known = shared.posts.get(key)
-    if known is not None and known[0] > now and not filters:
-        return known[1]
-    with edge.snapshot() as snapshot:
-        row = snapshot.post(id_)
-        status = _status(call, snapshot, row)
-        if not row or not status:
-            return None
-        same = not filters and _is_same_for_all(snapshot, row)
-    told = Told(b"update", status)
-    if same:
-        if len(shared.posts) >= SHARED_MAX:
-            shared.posts.clear()
-        shared.posts[key] = (now + SHARED_MS, told)
-    return told
+def _post(call: Call, snapshot: Snapshot, id_: int) -> tuple[bytes | None, Others]:
+    """The status, as this reader sees it; None when it is gone again."""
+    row = snapshot.post(id_)
+    status = _status(call, snapshot, row)
+    return (status, _others(snapshot, row)) if row and status else (None, None)
 
 
-def _edited(call: Call, wanted: Subscription, id_: int) -> bytes | None:
-    shared = _shared_of(call.edge)
-    # what was rendered before says what stands there no more
-    shared.posts.pop((id_, False), None)
-    shared.posts.pop((id_, True), None)
-    with call.edge.snapshot() as snapshot:
-        row = snapshot.post(id_)
-        # who was mentioned is told of an edit, and so is whoever watches any tag
-        if row is None or sets_aside(row, call.edge.relations(snapshot, call.account)):
-            return None
-        if wanted.tag and not snapshot.row(
-            "select 1 from tags where tag = ? and post = ?", (wanted.tag, id_)
-        ):
-            return None
-        return _status(call, snapshot, row)
+def _edited(call: Call, snapshot: Snapshot, wanted: Subscription, id_: int) -> bytes | None:
+    """None also where it is nothing to this stream: who was mentioned is told of an edit, whoever
+    it is by, and so is whoever watches any tag."""
+    row = snapshot.post(id_)
+    if row is None or sets_aside(row, call.edge.relations(snapshot, call.account)):
+        return None
+    if wanted.tag and not snapshot.row(
+        "select 1 from tags where tag = ? and post = ?", (wanted.tag, id_)
+    ):
+        return None
+    return _status(call, snapshot, row)
 
 
 def _status(call: Call, snapshot: Snapshot, row: PostRow | None) -> bytes | None:
@@ -164,14 +172,16 @@ def _status(call: Call, snapshot: Snapshot, row: PostRow | None) -> bytes | None
     return entities(call.edge).status(snapshot, reader, row)
 
 
-def _is_same_for_all(snapshot: Snapshot, row: PostRow) -> bool:
-    """A poll is another one for who asks, a reply for who muted its thread, and a quote for who may
-    not see its original."""
-    return (
-        row.visibility <= Reach.UNLISTED
-        and not row.boost_of
-        and not row.quote_of
-        and row.changed == row.number
-        and row.thread == row.id
-        and not snapshot.row("select 1 from polls where post = ?", (row.id,))
-    )
+def _others(snapshot: Snapshot, row: PostRow) -> Others:
+    """To whom a status looks different, of readers without filters. A public post that nobody has
+    touched since it was made looks the same to all: but its author has an own view of its poll, and
+    who muted its thread one of its flags. A quote is seen by those who may see its original."""
+    if (
+        row.visibility > Reach.UNLISTED
+        or row.boost_of
+        or row.quote_of
+        or row.changed != row.number
+    ):  # fmt: skip
+        return None
+    muting = snapshot.rows("select account from muted_threads where thread = ?", (row.thread,))
+    return frozenset([row.account, *(account for (account,) in muting)])

@@ -13,16 +13,21 @@ from typing import Final
 
 from covey.edge.rates import subject_of
 from covey.edge.requests import header
-from covey.live.hub import Stream
+from covey.live.hub import Stream, StreamEvent
 from covey.mastodon.door import OPEN_TO_PAGES, Answer, Call, operation
-from covey.mastodon.events import Told, is_still_good, told
-from covey.mastodon.streams import KINDS, Wish, follow, subscription, wish
+from covey.mastodon.events import told
+from covey.mastodon.streams import (
+    KINDS,
+    Subscription,
+    Wish,
+    follow,
+    subscription,
+    watched,
+    wish,
+)
 
 THUMP: Final = b":thump\n\n"
 """The heartbeat: a comment, which clients pass over."""
-
-NO_DATA: Final = b"undefined"
-"""An event without payload: browsers pass over one that has no data at all."""
 
 PATHS: Final = {
     "/api/v1/streaming/user": "user",
@@ -67,6 +72,7 @@ async def _stream(call: Call, name: str) -> None:
     how = wish(call.parameters, header(call.scope, b"last-event-id"))
     stream = await follow(call, wanted, how, subject_of(call.address), admitted=False)
     gone = asyncio.create_task(_until_gone(call, stream))
+    token = watched(call)
     try:
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -74,17 +80,17 @@ async def _stream(call: Call, name: str) -> None:
             (b"x-accel-buffering", b"no"),
             *OPEN_TO_PAGES,
         ]
+        call.is_answered = True
         await call.send({"type": "http.response.start", "status": 200, "headers": headers})
         await _send(call, _greeting(stream, how))
         if call.scope["method"] == "HEAD":
             stream.end()
-        async for event in stream:
-            if not is_still_good(call):
+        while events := await stream.take():
+            if token is not None and not token.is_good():
                 break
-            if event.kind == "heartbeat":
-                await _send(call, THUMP)
-            elif found := told(call, wanted, event, ours=how.ours):
-                await _send(call, _lines(event.cursor, found))
+            # what waits together goes out together
+            if lines := [line for event in events if (line := _lines(call, wanted, event, how))]:
+                await _send(call, lines[0] if len(lines) == 1 else b"".join(lines))
         await call.send({"type": "http.response.body", "body": b""})
     except OSError:
         pass  # the client is gone
@@ -99,9 +105,12 @@ def _greeting(stream: Stream, how: Wish) -> bytes:
     return b":)\nid: %s\n\n" % stream.cursor.encode() if how.ours else b":)\n\n"
 
 
-def _lines(cursor: str, event: Told) -> bytes:
-    data = event.payload or NO_DATA
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor.encode(), event.name, data)
+def _lines(call: Call, wanted: Subscription, event: StreamEvent, how: Wish) -> bytes:
+    """Empty when the client is not to get it."""
+    if event.kind == "heartbeat":
+        return THUMP
+    found = told(call, wanted, event, ours=how.ours)
+    return found.lines if found else b""
 
 
 async def _until_gone(call: Call, stream: Stream) -> None:

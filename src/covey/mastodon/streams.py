@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from covey.edge.access import Watched
 from covey.edge.requests import Parameters
 from covey.edge.text import tag_name
 from covey.errors import Refused
@@ -152,6 +153,11 @@ def wish(parameters: Parameters, last_event_id: str = "", ours: bool = False) ->
     """`since` (or Last-Event-ID), and `covey`. Raises Refused("parameter_malformed")."""
     cursor = last_event_id or parameters.text("since") or None
     return Wish(cursor, cursor is not None or ours or parameters.boolean("covey"))
+
+
+def watched(call: Call) -> Watched | None:
+    """The caller's token, to see whether it is revoked meanwhile; None: there is none."""
+    return Watched(call.edge, call.token) if call.access.kind != "nobody" else None
 
 
 async def follow(

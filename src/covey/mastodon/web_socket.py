@@ -27,8 +27,8 @@ from covey.errors import Refused
 from covey.limits import SUBSCRIPTIONS_PER_SOCKET
 from covey.live.hub import Stream
 from covey.mastodon.door import Call, encode, refusal
-from covey.mastodon.events import Told, is_still_good, told
-from covey.mastodon.streams import Subscription, follow, subscription, wish
+from covey.mastodon.events import Told, told
+from covey.mastodon.streams import Subscription, follow, subscription, watched, wish
 
 logger: Final = logging.getLogger("covey.edge")
 
@@ -99,6 +99,7 @@ class _Socket:
     def __init__(self, call: Call, address: str) -> None:
         self._call = call
         self._address = address
+        self._token = watched(call)
         self._followed: dict[object, tuple[Stream, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -149,7 +150,7 @@ class _Socket:
         call = self._call
         if len(self._followed) >= SUBSCRIPTIONS_PER_SOCKET:
             raise Refused("too_many_streams", limit=SUBSCRIPTIONS_PER_SOCKET)
-        if not is_still_good(call):
+        if not self._is_good():
             raise Refused("token_invalid")
         how = wish(said, ours=call.parameters.boolean("covey"))
         stream = await follow(call, wanted, how, self._address, admitted=True)
@@ -168,22 +169,27 @@ class _Socket:
         code, why = GOING_AWAY, "the stream ended: come back with your cursor"
         try:
             if ours:
-                await self._say(_message(name, Told(b"subscribed", b""), stream.cursor))
-            async for event in stream:
-                if not is_still_good(self._call):
+                begun = Told(stream.cursor, b"subscribed", b"")
+                await self._say(_message(name, begun, cursor=True))
+            while events := await stream.take():
+                if not self._is_good():
                     code, why = NOT_ALLOWED, "the token is not valid any more"
                     break
-                # signs of life are the protocol's own pings
-                if event.kind == "heartbeat":
-                    continue
-                if found := told(self._call, wanted, event, ours=ours):
-                    await self._say(_message(name, found, event.cursor if ours else ""))
+                for event in events:
+                    # signs of life are the protocol's own pings
+                    if event.kind == "heartbeat":
+                        continue
+                    if found := told(self._call, wanted, event, ours=ours):
+                        await self._say(_message(name, found, cursor=ours))
         except OSError:
             return  # the client is gone
         except Exception:
             logger.exception("stream %r failed", wanted.name)
             code, why = TROUBLE, "something went wrong in the server"
         await self._close(code, why)
+
+    def _is_good(self) -> bool:
+        return self._token is None or self._token.is_good()
 
     async def _close(self, code: int, why: str) -> None:
         """`run` hears of it, too. Only the first close is one."""
@@ -211,11 +217,11 @@ def _parse(text: str) -> tuple[Parameters, str]:
     return said, what
 
 
-def _message(name: bytes, event: Told, cursor: str) -> bytes:
+def _message(name: bytes, event: Told, *, cursor: bool) -> bytes:
     """A text frame: the payload is a string, also where it is JSON."""
     parts = [b'{"stream":%s,"event":"%s"' % (name, event.name)]
     if event.payload:
         parts.append(b',"payload":' + event.quoted)
     if cursor:
-        parts.append(b',"cursor":"%s"' % cursor.encode())
+        parts.append(b',"cursor":"%s"' % event.cursor.encode())
     return b"".join(parts) + b"}"
