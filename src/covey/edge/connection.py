@@ -10,6 +10,7 @@ import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from covey.limits import (
     HEAD_BYTES,
@@ -18,8 +19,23 @@ from covey.limits import (
     SOCKET_PING_SECONDS,
 )
 
+
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """Uvicorn's, but for a handshake whose head the library takes for none (over 128 headers, or
+    over 8 KiB in one): there it expected a socket, failed, and left the connection open for ever.
+    """
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is not None:
+            super().handle_parser_exception()
+            return
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(b"HTTP/1.1 400 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+
+
 WEB_SOCKETS: Final[dict[str, Any]] = {
-    "ws": "websockets-sansio",
+    "ws": WebSocketConnection,
     "ws_max_size": SOCKET_MESSAGE_BYTES,
     "ws_ping_interval": SOCKET_PING_SECONDS,
     "ws_ping_timeout": SOCKET_PING_SECONDS,

@@ -35,6 +35,7 @@ class Told:
         self.cursor = cursor
         self.name = name
         self.payload = payload
+        self._messages: dict[tuple[tuple[str, ...], bool], str] = {}
 
     @cached_property
     def lines(self) -> bytes:
@@ -42,10 +43,17 @@ class Told:
         data = self.payload or NO_DATA
         return b"id: %s\nevent: %s\ndata: %s\n\n" % (self.cursor.encode(), self.name, data)
 
-    @cached_property
-    def quoted(self) -> bytes:
-        """The payload as a JSON string."""
-        return encode(self.payload.decode())
+    def message(self, stream: tuple[str, ...], *, cursor: bool) -> str:
+        """As a message over a socket: the payload is a string, also where it is JSON."""
+        known = self._messages.get((stream, cursor))
+        if known is None:
+            said: dict[str, object] = {"stream": stream, "event": self.name.decode()}
+            if self.payload:
+                said["payload"] = self.payload.decode()
+            if cursor:
+                said["cursor"] = self.cursor
+            known = self._messages[stream, cursor] = encode(said).decode()
+        return known
 
 
 def told(call: Call, wanted: Subscription, event: StreamEvent, *, ours: bool) -> Told | None:

@@ -165,12 +165,11 @@ class _Socket:
             await stream.close()
 
     async def _follow(self, wanted: Subscription, stream: Stream, ours: bool) -> None:
-        name = encode(wanted.name)
         code, why = GOING_AWAY, "the stream ended: come back with your cursor"
         try:
             if ours:
                 begun = Told(stream.cursor, b"subscribed", b"")
-                await self._say(_message(name, begun, cursor=True))
+                await self._say(begun.message(wanted.name, cursor=True))
             while events := await stream.take():
                 if not self._is_good():
                     code, why = NOT_ALLOWED, "the token is not valid any more"
@@ -180,7 +179,7 @@ class _Socket:
                     if event.kind == "heartbeat":
                         continue
                     if found := told(self._call, wanted, event, ours=ours):
-                        await self._say(_message(name, found, cursor=ours))
+                        await self._say(found.message(wanted.name, cursor=ours))
         except OSError:
             return  # the client is gone
         except Exception:
@@ -198,10 +197,10 @@ class _Socket:
 
     async def _say_refused(self, refused: Refused) -> None:
         said = {"error": refused.sentence, "status": refused.status, "code": refused.code}
-        await self._say(encode(said))
+        await self._say(encode(said).decode())
 
-    async def _say(self, message: bytes) -> None:
-        await self._call.send({"type": "websocket.send", "text": message.decode()})
+    async def _say(self, message: str) -> None:
+        await self._call.send({"type": "websocket.send", "text": message})
 
 
 def _parse(text: str) -> tuple[Parameters, str]:
@@ -215,13 +214,3 @@ def _parse(text: str) -> tuple[Parameters, str]:
     if what not in ("subscribe", "unsubscribe"):
         raise Refused("message_malformed", why="its type is subscribe or unsubscribe")
     return said, what
-
-
-def _message(name: bytes, event: Told, *, cursor: bool) -> bytes:
-    """A text frame: the payload is a string, also where it is JSON."""
-    parts = [b'{"stream":%s,"event":"%s"' % (name, event.name)]
-    if event.payload:
-        parts.append(b',"payload":' + event.quoted)
-    if cursor:
-        parts.append(b',"cursor":"%s"' % event.cursor.encode())
-    return b"".join(parts) + b"}"
