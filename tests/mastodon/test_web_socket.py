@@ -542,6 +542,21 @@ def test_an_account_has_so_many_connections_and_they_are_counted_once(here: Worl
         live.subscribe("user")
 
 
+def test_a_stream_that_ends_ends_the_socket(here: World) -> None:
+    """A reader that is too slow, or an edge that stops: the client comes back with its cursor."""
+    hub = here.site.edge.hub
+    with socket(here.api("ada")) as live:
+        live.subscribe("user")
+
+        async def end() -> None:
+            for stream in hub._all():
+                stream.end()
+
+        here.site.run(end())
+        assert live.until_closed() == 1001
+    here.site.wait_until(lambda: hub.count == 0)
+
+
 def test_what_is_no_stream_is_no_socket(here: World) -> None:
     address = here.site.url.replace("http", "ws", 1)
     for path in ("/api/v1/streaming/user", "/api/v1/instance", "/"):

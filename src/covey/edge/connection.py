@@ -21,17 +21,15 @@ from covey.limits import (
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
-    """Uvicorn's, but for a handshake whose head the library takes for none (over 128 headers, or
-    over 8 KiB in one): there it expected a socket, failed, and left the connection open for ever.
-    """
+    """Uvicorn's, but for a handshake with a head that is too large for the library (over 128 lines,
+    or 8 KiB in one): its refusal was never sent, and the connection stayed open."""
 
-    def handle_parser_exception(self) -> None:
-        if self.conn.close_sent is not None:
-            super().handle_parser_exception()
-            return
-        self.handshake_complete = self.close_sent = True
-        self.transport.write(b"HTTP/1.1 400 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.close_sent:
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
 
 WEB_SOCKETS: Final[dict[str, Any]] = {
