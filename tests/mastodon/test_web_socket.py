@@ -303,13 +303,16 @@ def test_a_token_for_statuses_alone_has_no_notifications(here: World) -> None:
         assert live.status()["content"] == "<p>and on</p>"
 
 
-def test_a_revoked_token_closes_the_socket(here: World) -> None:
+def test_a_revoked_token_closes_the_socket(here: World, caplog: pytest.LogCaptureFixture) -> None:
     ada, bea = here.api("ada"), here.api("bea")
     with socket(ada) as live:
-        live.subscribe("user")
+        for stream in ("user", "public", "public:local"):
+            live.subscribe(stream)
         here.site.submit(SERVER, RevokeToken(token_hash=secret_hash(ada.token)))
         bea.status("not for you any more")
         assert live.until_closed() == 1008
+    here.site.wait_until(lambda: here.site.edge.hub.count == 0)
+    assert not caplog.records
 
 
 def test_blocks_and_mutes_take_live_events_away(here: World) -> None:
@@ -349,20 +352,25 @@ def test_an_edit_goes_to_the_tags_it_has_or_had(here: World) -> None:
 
 def test_c28_filters_mark_and_hide_nothing(here: World) -> None:
     bea, ada = here.api("bea"), here.api("ada")
-    filter_ = ada.json(
-        "POST",
-        "/api/v2/filters",
-        {
-            "title": "x", "context": ["home"], "filter_action": "hide",
-            "keywords_attributes": [{"keyword": "spoiler"}],
-        },
-    )  # fmt: skip
     with socket(ada) as live:
         live.subscribe("user")
-        here.site.skew_ms += 2_000
-        bea.status("a spoiler")
+        bea.status("before, no spoiler is known")
+        assert live.status()["filtered"] == []
+        filter_ = ada.json(
+            "POST",
+            "/api/v2/filters",
+            {
+                "title": "x", "context": ["home"], "filter_action": "hide",
+                "keywords_attributes": [{"keyword": "spoiler"}],
+            },
+        )  # fmt: skip
+        assert live.next()["event"] == "filters_changed"
+        made = bea.status("a spoiler")["id"]
         (result,) = live.status()["filtered"]
         assert result["filter"]["filter_action"] == "hide"
+        bea.json("PUT", f"/api/v1/statuses/{made}", {"status": "still a spoiler"})
+        edited = json.loads(live.next()["payload"])
+        assert len(edited["filtered"]) == 1
         bea.status("none")
         assert live.status()["filtered"] == []
     ada.delete(f"/api/v2/filters/{filter_['id']}")
@@ -496,6 +504,18 @@ def test_bytes_end_the_connection(here: World) -> None:
     with socket(here.api("ada")) as live:
         live.connection.send(b"{}")
         assert live.until_closed() == 1003
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("stream[a]=b", 422), ("stream=nonsense", 400), ("stream=user&covey=x", 422)],
+)
+def test_a_first_stream_that_is_none_is_said(here: World, query: str, status: int) -> None:
+    with socket(here.api("ada"), query) as live:
+        assert live.next()["status"] == status
+    with socket(here.api("ada"), "stream=") as live:
+        live.subscribe("user")
+    assert refused(here.api("ada"), "access_token[a]=b", token="query")[0] == 422
 
 
 def test_an_empty_message_is_a_sign_of_life(here: World) -> None:

@@ -29,11 +29,11 @@ async def _app(scope: dict, receive: Callable, send: Callable) -> None:  # type:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-def _with_server(test: Callable[[int], Awaitable[None]]) -> None:
+def _with_server(test: Callable[[int], Awaitable[None]], **options: object) -> None:
     async def run() -> None:
         config = uvicorn.Config(
             _app, http=Connection, lifespan="off", log_level="critical", port=0,
-            timeout_keep_alive=60, **WEB_SOCKETS,
+            timeout_keep_alive=60, **{**WEB_SOCKETS, **options},
         )  # fmt: skip
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
@@ -167,3 +167,19 @@ def test_an_upgrade_that_is_none_is_refused(more: bytes, caplog: pytest.LogCaptu
 
     _with_server(test)
     assert not caplog.records
+
+
+def test_who_does_not_answer_a_ping_is_gone() -> None:
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UPGRADE + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        for _ in range(2):  # answered as they come
+            head = await asyncio.wait_for(reader.readexactly(2), 20)
+            assert head == b"\x89\x04"
+            writer.write(b"\x8a\x84\0\0\0\0" + await reader.readexactly(4))
+        rest = await asyncio.wait_for(reader.read(), 20)
+        assert rest.startswith(b"\x89\x04")
+        writer.close()
+
+    _with_server(test, ws_ping_interval=0.05, ws_ping_timeout=2)

@@ -62,6 +62,8 @@ def told(call: Call, wanted: Subscription, event: StreamEvent, *, ours: bool) ->
     if not wanted.carries(kind):
         return None
     shared, now = _shared_of(call.edge), call.edge.now()
+    if kind == "filters_changed":
+        shared.has_filter(call.account)
     is_plain = shared.is_plain(call.edge, call.account, now)
     key = event.cursor, call.account != 0
     known = shared.told.get(key) if is_plain else None
@@ -134,6 +136,10 @@ class _Shared:
             self._filterers = frozenset(number for (number,) in rows)
             self._until = now + SHARED_MS
         return account not in self._filterers
+
+    def has_filter(self, account: int) -> None:
+        """Known before the second is over: what its stream brings next is to be marked."""
+        self._filterers |= {account}
 
     def put(self, key: tuple[str, bool], told: _SharedTold) -> None:
         if len(self.told) >= SHARED_MAX:

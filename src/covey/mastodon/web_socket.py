@@ -100,13 +100,15 @@ class _Socket:
         self._call = call
         self._address = address
         self._token = watched(call)
+        self._is_closed = False
+        """From here; what other streams still have is not sent."""
         self._followed: dict[object, tuple[Stream, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Until one of both ends it."""
         call = self._call
         try:
-            if call.parameters.text("stream"):
+            if call.parameters.values("stream"):
                 await self._act(call.parameters, "subscribe")
             while True:
                 message = await call.receive()
@@ -192,7 +194,10 @@ class _Socket:
 
     async def _close(self, code: int, why: str) -> None:
         """`run` hears of it, too. Only the first close is one."""
-        with contextlib.suppress(OSError, RuntimeError):
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with contextlib.suppress(OSError):
             await self._call.send({"type": "websocket.close", "code": code, "reason": why})
 
     async def _say_refused(self, refused: Refused) -> None:
@@ -200,7 +205,8 @@ class _Socket:
         await self._say(encode(said).decode())
 
     async def _say(self, message: str) -> None:
-        await self._call.send({"type": "websocket.send", "text": message})
+        if not self._is_closed:
+            await self._call.send({"type": "websocket.send", "text": message})
 
 
 def _parse(text: str) -> tuple[Parameters, str]:
