@@ -35,7 +35,6 @@ from covey.keys import edge_key
 from covey.messages import SERVER, Follow, Register
 
 WARM_SOCKETS = 100
-IDLE_SECONDS = 60
 OPENING = 64
 """At the same time."""
 POSTS = 5
@@ -136,20 +135,24 @@ async def post(port: int, secret: str, number: int) -> None:
     writer.close()
 
 
-async def measure(port: int, edge: int, secrets: list[str], figures: list[Figure]) -> None:
+async def measure(
+    port: int, edge: int, secrets: list[str], idle: float, figures: list[Figure]
+) -> None:
     arrived: list[float] = []
     sockets = await open_sockets(port, secrets[:WARM_SOCKETS], arrived)
-    before, began = memory(edge)["Pss"], time.perf_counter()
+    before, began, used = memory(edge)["Pss"], time.perf_counter(), cpu_seconds(edge)
     sockets += await open_sockets(port, secrets[WARM_SOCKETS:], arrived)
     opened = len(sockets) - WARM_SOCKETS
     seconds = time.perf_counter() - began
     each = (memory(edge)["Pss"] - before) / opened / 1e3
     figures.append(Figure(f"a socket, of {len(sockets):,}", each, "KB", "30"))
     figures.append(Figure("opened and subscribed", opened / seconds, "a second"))
+    used = (cpu_seconds(edge) - used) / opened
+    figures.append(Figure("opening one, the edge's CPU", used * 1e6, "µs"))
 
     used = cpu_seconds(edge)
-    await asyncio.sleep(IDLE_SECONDS)
-    used = (cpu_seconds(edge) - used) / IDLE_SECONDS
+    await asyncio.sleep(idle)
+    used = (cpu_seconds(edge) - used) / idle
     figures.append(Figure("the edge, while nothing happens", used * 100, "% of a core"))
     each = (memory(edge)["Pss"] - before) / opened / 1e3
     figures.append(Figure("a socket, after two pings", each, "KB", "30"))
@@ -175,6 +178,7 @@ async def measure(port: int, edge: int, secrets: list[str], figures: list[Figure
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sockets", type=int, default=10_000)
+    parser.add_argument("--idle", type=float, default=60, help="seconds in which nothing happens")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -185,7 +189,7 @@ def main() -> None:
         # one's own posts stand in one's home anyway
         pipe.submit([(n, Follow(account=AUTHOR), edge_key()) for n in accounts if n != AUTHOR])
         secrets = tokens(pipe, accounts)
-        uvloop.run(measure(server.port, server.edges[0], secrets, figures))
+        uvloop.run(measure(server.port, server.edges[0], secrets, options.idle, figures))
     report("idle sockets", figures, options)
 
 

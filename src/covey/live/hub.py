@@ -404,6 +404,8 @@ class Hub:
         epoch, number, ordinal = start
         known = self._engine.epoch
         stream.number = snapshot.applied
+        if epoch == known and number == snapshot.applied and ordinal >= _ALL:
+            return  # as most that are opened: nothing came since, and nothing is looked for
         events: list[tuple[int, int, str, str, int]] = []
         gap = epoch != known or number > snapshot.applied
         if not gap:
