@@ -7,10 +7,41 @@ stranger that sends bytes: as many as it likes, or one a minute.
 from __future__ import annotations
 
 import asyncio
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from covey.limits import HEAD_BYTES, REQUEST_SECONDS, STALLED_SECONDS
+from covey.limits import (
+    HEAD_BYTES,
+    REQUEST_SECONDS,
+    SOCKET_MESSAGE_BYTES,
+    SOCKET_PING_SECONDS,
+    STALLED_SECONDS,
+)
+
+
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """Uvicorn's, but for a handshake with a head that is too large for the library (over 128 lines,
+    or 8 KiB in one): its refusal was never sent, and the connection stayed open."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.close_sent:
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+
+WEB_SOCKETS: Final[dict[str, Any]] = {
+    "ws": WebSocketConnection,
+    "ws_max_size": SOCKET_MESSAGE_BYTES,
+    "ws_ping_interval": SOCKET_PING_SECONDS,
+    "ws_ping_timeout": SOCKET_PING_SECONDS,
+    # 60 KiB a socket and 330 µs an event with it, 20 KiB and 38 µs without
+    "ws_per_message_deflate": False,
+}
+"""Uvicorn's settings for them."""
 
 
 class HeadTooLarge(Exception):
@@ -51,8 +82,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.transport.is_closing():
-            return
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # it is over, or a WebSocket now
         if self._whole:
             idle = self.cycle is None or self.cycle.response_complete
             if not idle or self.timeout_keep_alive_task is not None:
