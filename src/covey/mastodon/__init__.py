@@ -20,6 +20,7 @@ def routes() -> list[BaseRoute]:
         policies,
         relations,
         scheduled,
+        search,
         statuses,
         streaming,
         tags,
