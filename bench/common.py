@@ -159,12 +159,13 @@ class Population(Struct):
     def mean_fan_out(self) -> float:
         return len(self.follows) / len(self.authors)
 
-    def posts(self, count: int, seed: int = 0) -> list[Doing]:
-        """As `covey replay` draws them: authors evenly from those with a follower, a bare `@user`
-        in a text becomes an account. Parsed as an edge does it."""
+    def posts(self, count: int, seed: int = 0, authors: Sequence[int] | None = None) -> list[Doing]:
+        """As `covey replay` draws them: authors evenly from `authors`, else from those with a
+        follower; a bare `@user` in a text becomes an account. Parsed as an edge does it."""
         names = [name_of(number) for number in range(1, self.accounts + 1)]
         drawn = draw_posts(
-            self.texts, count, self.authors, names, self.seed + seed,
+            self.texts, count, self.authors if authors is None else authors, names,
+            self.seed + seed,
             Settings(public_url="http://localhost"),
         )  # fmt: skip
         return list(drawn)
@@ -412,13 +413,17 @@ def sessions(pipe: Pipe, accounts: Sequence[int]) -> list[str]:
 # --- HTTP -------------------------------------------------------------------------------------
 
 
-def request(method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"") -> bytes:
-    """An HTTP/1.1 request, kept alive and uncompressed."""
+def request(
+    method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"", key: str = ""
+) -> bytes:
+    """An HTTP/1.1 request, kept alive and uncompressed. `key`: its Idempotency-Key."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
     if token:
         lines.append(f"authorization: Bearer {token}")
     if cookie:
         lines.append(f"cookie: covey_session={cookie}")
+    if key:
+        lines.append(f"idempotency-key: {key}")
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -144,7 +144,7 @@ DISK_FREE_BYTES_MIN: Final = 256 << 20
 ACCOUNTS_MAX: Final = 4_000_000
 """Heads reserved in the arena (sparse: 16 bytes each once touched)."""
 ARENA_BYTES_MAX: Final = 256 << 20
-WAL_FRAMES_PASSIVE: Final = 4_000
+WAL_FRAMES_PASSIVE: Final = 16_000
 WAL_FRAMES_RESTART: Final = 1_500
 
 # --- readers ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import mmap
 import os
@@ -108,6 +109,9 @@ async def _serve(orders: Orders) -> None:
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
     ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
+    # What is here stays: looking through it again and again was a twentieth of a post's cost.
+    gc.collect()
+    gc.freeze()
     # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
     ready.cancel()
