@@ -129,13 +129,7 @@ def main() -> None:
         figures.append(Figure("  CPU of the worker, a post", used / len(doings) * 1e6, "µs"))
         try:
             with pipe_to(again) as pipe:
-                _lag(
-                    again,
-                    pipe,
-                    found,
-                    dict(zip(sorted(found.following), secrets, strict=True)),
-                    figures,
-                )
+                _lag(again, pipe, dict(zip(sorted(found.following), secrets, strict=True)), figures)
             texts = [message.text for _, message, _ in doings if isinstance(message, Post)]
             counts: dict[str, int] = {}
             for text in texts:

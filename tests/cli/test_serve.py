@@ -59,6 +59,20 @@ def test_an_empty_folder_is_for_its_owner_alone(not_started: Server, made_before
     for name, mode in modes(server.folder).items():
         assert mode == (0o700 if (server.folder / name).is_dir() else 0o600), name
     assert server.stop() == 0
+    assert "starting it again" not in server.said.read_text()
+
+
+def test_a_worker_waits_for_the_first_message(server: Server) -> None:
+    eventually(lambda: (server.folder / "search.db").exists(), "there is an empty index")
+    people = server.people("ann")
+    server.submit((people["ann"][0], Post(text="A wren")))
+    with server.client(people["ann"][1]) as client:
+        asked = {"q": "wren", "type": "statuses"}
+        eventually(
+            lambda: bool(client.get("/api/v2/search", params=asked).json()["statuses"]), "found"
+        )
+    assert server.stop() == 0
+    assert "starting it again" not in server.said.read_text()
 
 
 def test_a_folder_that_is_a_file(not_started: Server) -> None:

@@ -30,7 +30,11 @@ stands in one's home; what everybody may find."""
 
 _TERM: Final = re.compile(r'(-?)(?:(\w+):)?(?:"([^"]*)"?|(\S+))')
 _DAY: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)", re.ASCII)
-_HAS: Final = {"poll": "hpoll", "link": "hlink", "embed": "hlink", "quote": "hquote"}
+_HAS: Final = {
+    "poll": "hpoll", "link": "hlink", "embed": "hlink", "quote": "hquote",
+    "media": "hmedia", "image": "himage", "video": "hvideo", "audio": "haudio",
+}  # fmt: skip
+"""The last four are of no post yet."""
 _IS: Final = {"reply": "ireply", "sensitive": "isensitive", "quote": "hquote"}
 
 

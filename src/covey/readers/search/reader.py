@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from covey.log import Log
 from covey.messages import CloseAccount, Delete, Due, Edit, Entry, Post
 from covey.readers.reader import Job, Reader, Surroundings
 from covey.readers.search.index import Index, marks_of, path_of, polls_of, said_by
@@ -24,10 +25,10 @@ class Search(Reader):
     jobs_at_once = 1
 
     def __init__(self, around: Surroundings) -> None:
+        log = Log(around.folder / "log.db")
+        log.close()
         with around.state.snapshot() as snapshot:
-            applied = snapshot.applied
-            log_id = str(snapshot.rows("select value from facts where name = 'log'")[0][0])
-        self._index = Index(path_of(around.folder), log_id, applied)
+            self._index = Index(path_of(around.folder), log.id, snapshot.applied)
 
     def start(self, cursor: int) -> int:
         return min(cursor, self._index.number)
