@@ -263,7 +263,8 @@ def test_nothing_is_wider_than_the_screen(
 ) -> None:
     page = open_page("/home", "oda", width, color_scheme=scheme)
     addresses = [
-        "/home", "/public", "/search?q=oda", "/notifications", "/settings", f"/@{WIDE}", "/@oda/followers",
+        "/home", "/public", "/notifications", "/settings", f"/@{WIDE}", "/@oda/followers",
+        "/search?q=oda",
         f"/@oda/{crowd.wide_post}", f"/@oda/{crowd.wide_post}/delete", "/nothing",  # type: ignore[attr-defined]
         *crowd.wide_pages,  # type: ignore[attr-defined]
     ]  # fmt: skip

@@ -3,6 +3,7 @@ ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.server import HANG_SECONDS, Server, eventually, is_running, serving
+from tests.crash.kills import is_indexed
+from tests.server import HANG_SECONDS, Server, environment, eventually, is_running, serving
 
 from covey.cli import serve as serve_module
 from covey.cli.serve import QUICK_SECONDS, Child
@@ -71,6 +73,13 @@ def test_a_worker_waits_for_the_first_message(server: Server) -> None:
         eventually(
             lambda: bool(client.get("/api/v2/search", params=asked).json()["statuses"]), "found"
         )
+    eventually(lambda: is_indexed(server.folder), "the cursor is there too")
+    said = subprocess.run(
+        server.command("stats", "--json"), env=environment(), capture_output=True, check=True
+    ).stdout
+    found = json.loads(said)
+    last = found["log_entries"]
+    assert found["readers"] == {"search": {"cursor": last, "behind": 0, "jobs": 0, "failing": 0}}
     assert server.stop() == 0
     assert "starting it again" not in server.said.read_text()
 
