@@ -111,6 +111,8 @@ SEARCH_MS: Final = 1_000
 """Then a search for posts ends with what it has found."""
 SEARCH_ACCOUNTS: Final = 200
 """That begin as it is typed, of which the best are shown; tags likewise."""
+SEARCH_FOLLOWED: Final = 5_000
+"""Accounts that one follows, looked at for those that begin as it is typed (5 ms)."""
 SEARCH_OFFSET_MAX: Final = 400
 """How many results can be passed over; further down one goes by ids."""
 SEARCHES_PER_WINDOW: Final = 300

@@ -35,6 +35,7 @@ from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.limits import (
     SEARCH_ACCOUNTS,
+    SEARCH_FOLLOWED,
     SEARCH_MS,
     SEARCH_POSTS,
     SEARCHES_PER_WINDOW,
@@ -261,8 +262,9 @@ def accounts(
     if reader.account:
         numbers |= _numbers(
             snapshot,
-            "select f.followed from follows f join accounts a on a.number = f.followed"
-            " where f.follower = ? and (a.name_key >= ? and a.name_key < ?"
+            "select a.number from (select followed from follows where follower = ?"
+            f" limit {SEARCH_FOLLOWED}) f cross join accounts a on a.number = f.followed"
+            " where (a.name_key >= ? and a.name_key < ?"
             " or a.display_name >= ? collate nocase and a.display_name < ? collate nocase)"
             " order by a.followers_count desc, a.number limit ?",
             (reader.account, *values, *values),
