@@ -442,6 +442,21 @@ def test_a_reading_position_is_told_to_the_other_streams_of_the_account() -> Non
     scene(play)
 
 
+def test_a_cursor_between_two_events_of_one_message() -> None:
+    """A post that mentions its reader is two events, and a connection may be cut between them."""
+
+    async def play(scene: Scene) -> None:
+        whole = await scene.hub.open(account=1, queues=HOME)
+        await scene.say(2, Post(text="@ann hello", mentions=(Mention(0, 4, "ann"),)))
+        events = waiting(whole)
+        assert [event.kind for event in events] == ["post", "notification"]
+        for place, event in enumerate(events, 1):
+            resumed = await scene.hub.open(account=1, queues=HOME, cursor=event.cursor)
+            assert waiting(resumed) == events[place:]
+
+    scene(play)
+
+
 # --- what a shared queue shows ----------------------------------------------------------------
 
 
