@@ -21,6 +21,7 @@ def routes() -> list[BaseRoute]:
         policies,
         relations,
         scheduled,
+        search,
         statuses,
         streaming,
         tags,
