@@ -117,6 +117,24 @@ UNREAD_MAX: Final = 1_000
 CONTEXT_ANCESTORS: Final = 40
 CONTEXT_DESCENDANTS: Final = 200
 
+# --- search -----------------------------------------------------------------------------------
+QUERY_CHARACTERS: Final = 500
+QUERY_TERMS: Final = 32
+SEARCH_POSTS: Final = 20_000
+"""That have the words, and are looked at for one page; the next goes on from there."""
+SEARCH_MS: Final = 1_000
+"""Then a search for posts ends with what it has found."""
+SEARCH_ACCOUNTS: Final = 200
+"""That begin as it is typed, of which the best are shown; tags likewise."""
+SEARCH_FOLLOWED: Final = 5_000
+"""Accounts that one follows, looked at for those that begin as it is typed (5 ms)."""
+SEARCH_OFFSET_MAX: Final = 400
+"""How many results can be passed over; further down one goes by ids."""
+SEARCHES_PER_WINDOW: Final = 300
+"""Per account (or address, when nobody is logged in) in READ_WINDOW_SECONDS, for each edge."""
+SEARCHES_WAITING: Final = 32
+"""Per edge: it looks for posts one search after the other."""
+
 # --- live -------------------------------------------------------------------------------------
 STREAM_BUFFER_EVENTS: Final = 1_000
 """Per connection; a reader further behind is cut off and resumes from its cursor."""
@@ -127,6 +145,13 @@ STREAMS_PER_ACCOUNT: Final = 20
 STREAMS_PER_ADDRESS: Final = 50
 """Of strangers, per edge: a household or a library shares an address."""
 STREAMS_PER_EDGE: Final = 20_000
+"""Connections that hold streams."""
+SUBSCRIPTIONS_PER_SOCKET: Final = 50
+"""Streams that one WebSocket follows."""
+SOCKET_MESSAGE_BYTES: Final = 4 << 10
+"""Of what a client sends over a WebSocket."""
+SOCKET_PING_SECONDS: Final = 30
+"""Between two pings; who does not answer one within as many is gone."""
 
 # --- engine -----------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 512
@@ -160,6 +185,8 @@ HEAD_BYTES: Final = 32 << 10
 """Request line and headers."""
 REQUEST_SECONDS: Final = 30
 """From a request's first byte until it has come whole."""
+STALLED_SECONDS: Final = 180
+"""A client that takes nothing of its answer for so long is cut off."""
 BODY_BYTES: Final = 256 << 10
 FORM_FIELDS: Final = 200
 NESTING: Final = 16

@@ -73,7 +73,7 @@ def test_a_day(here: World, toot: Toot) -> None:
     toot("bookmark", answer["id"])
     assert "hello yourself" in toot("bookmarks", "--once")
     assert "hello yourself" in toot("notifications")
-    # it finds accounts by search, which is not there yet: what needs a name is told by the API
+    # what it finds by search is told by the API: the index is a worker of its own
     here.api("ada").post(f"/api/v1/accounts/{here.site.accounts['bea']}/follow")
     bea.status("for those who follow")
     assert "for those who follow" in toot("timelines", "home", "--no-pager")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from covey.edge.render import render, tag_url
 from covey.edge.text import parse
 from covey.errors import Refused
-from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, operation
+from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, encode, operation
 from covey.mastodon.times import iso
 from covey.messages import React, ReadAnnouncement, Unreact
 from covey.state.queries import Snapshot
@@ -17,18 +17,26 @@ from covey.state.queries import Snapshot
 _JOINING: Final = "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}"
 
 
+_SELECT: Final = (
+    "select number, text, until, stamp, exists (select 1 from announcement_reads"
+    " where account = ? and announcement = number) from announcements"
+)
+
+
 @operation("GET", "/api/v1/announcements")
 async def announcements(call: Call) -> Answer:
     """Newest first. `with_dismissed`: also those that one has read."""
     with_read = call.parameters.boolean("with_dismissed")
     with call.edge.snapshot() as snapshot:
-        rows = snapshot.rows(
-            "select number, text, until, stamp, exists (select 1 from announcement_reads"
-            " where account = ? and announcement = number) from announcements order by number desc",
-            (call.account,),
-        )
+        rows = snapshot.rows(f"{_SELECT} order by number desc", (call.account,))
         found = [_fields(call, snapshot, *row) for row in rows if with_read or not row[-1]]
     return as_json(found)
+
+
+def announcement(call: Call, snapshot: Snapshot, number: int) -> bytes | None:
+    """As JSON; None when it ended."""
+    row = snapshot.row(f"{_SELECT} where number = ?", (call.account, number))
+    return encode(_fields(call, snapshot, *row)) if row else None
 
 
 def _fields(

@@ -60,6 +60,17 @@ async def delete(call: Call) -> Answer:
     return EMPTY_TREE
 
 
+def holding(call: Call, snapshot: Snapshot, post: int) -> bytes | None:
+    """The conversation that the direct post stands in, as the reader has it now; None: not any
+    more."""
+    row = snapshot.row("select thread from posts where id = ?", (post,))
+    try:
+        found = _row(call, snapshot, row[0] if row else 0)
+    except Refused:
+        return None
+    return _entity(call, snapshot, call.edge.relations(snapshot, call.account), found)
+
+
 def _row(call: Call, snapshot: Snapshot, thread: int) -> ConversationRow:
     """Raises Refused("not_found")."""
     last = snapshot.row(

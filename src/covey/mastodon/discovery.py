@@ -205,7 +205,7 @@ def _history(uses: Counter[tuple[int, int]], today: int) -> list[dict[str, str]]
     ]
 
 
-def tag_fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
+def public_tag_fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
     """A Tag, without what it is to who asks. Only what trends has a history."""
     return {
         "id": name,
@@ -219,7 +219,7 @@ async def _trending_tags(call: Call) -> Answer:
     offset, limit = _slice(call, 10)
     with call.edge.snapshot() as snapshot:
         found = trends(call.edge, snapshot).tags[offset : offset + limit]
-        return as_json([tag_fields(call, snapshot, name) for name in found])
+        return as_json([public_tag_fields(call, snapshot, name) for name in found])
 
 
 operation("GET", "/api/v1/trends/tags", needs="anyone")(_trending_tags)
@@ -252,4 +252,4 @@ async def tag_suggestions(call: Call) -> Answer:
         for (tag,) in featured:
             del used[tag]
         best = sorted(used, key=lambda tag: (-used[tag], tag))[:SUGGESTED_TAGS]
-        return as_json([tag_fields(call, snapshot, name) for name in best])
+        return as_json([public_tag_fields(call, snapshot, name) for name in best])
