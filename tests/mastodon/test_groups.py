@@ -126,6 +126,10 @@ def test_a_secret_groups_name_is_nobodys(here: World) -> None:
     assert bea.ask("GET", "/api/v1/accounts/lookup?acct=plotters").status_code == 404
     assert bea.get("/api/v1/accounts/relationships", **{"id[]": number}) == []
     assert bea.get("/api/v1/accounts", **{"id[]": number}) == []
+    for path in ("/api/v2/search?q=plotters", "/api/v2/search?q=@plotters&resolve=true"):
+        assert bea.get(path)["accounts"] == []
+        assert [one["username"] for one in ada.get(path)["accounts"]] == ["plotters"]
+    assert bea.get("/api/v1/accounts/search?q=plott") == []
     said, unknown = bea.status("@plotters hello"), bea.status("@nobody hello")
     assert said["mentions"] == []
     assert said["content"] == unknown["content"].replace("nobody", "plotters")
