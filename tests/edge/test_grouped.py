@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.edge.world import World, world
-from tests.oracle import Told, page
+from tests.oracle import page
 
 from covey.edge import grouped
 from covey.edge.cursor import Cursor
@@ -23,6 +23,7 @@ from covey.messages import (
     Unfavourite,
     Unfollow,
 )
+from covey.oracle.rows import Told
 
 KINDS = ("mention", "boost", "favourite", "follow")
 ANN = 1
