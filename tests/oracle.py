@@ -32,6 +32,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangeMedia,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -39,6 +40,7 @@ from covey.messages import (
     Delete,
     DeleteFilter,
     DeleteList,
+    DeleteMedia,
     Dismiss,
     DismissRequest,
     Draft,
@@ -46,6 +48,7 @@ from covey.messages import (
     Edit,
     Endorse,
     Favourite,
+    FinishMedia,
     FeatureTag,
     Follow,
     FollowTag,
@@ -67,6 +70,7 @@ from covey.messages import (
     Profile,
     Read,
     Register,
+    RegisterMedia,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
@@ -155,6 +159,16 @@ class List:
     """account → number of the message that added it."""
 
 
+@dataclass
+class Media:
+    account: int
+    state: str
+    bytes: int
+    words: tuple[str, int, int]
+    shown_by: tuple[str, int] | None = None
+    expires: int = 0
+
+
 class Said(NamedTuple):
     """What a post says, since when, and by which message."""
 
@@ -165,6 +179,7 @@ class Said(NamedTuple):
     tags: tuple[str, ...]
     options: tuple[str, ...]
     """Of its poll."""
+    media: tuple[int, ...]
     stamp: int
     number: int
 
@@ -302,6 +317,8 @@ class Oracle:
         self.muted_threads: set[tuple[int, int]] = set()
         self.conversations: dict[tuple[int, int], int] = {}
         """(account, thread) → its last direct post."""
+        self.media: dict[int, Media] = {}
+        self.quota = limits.MEDIA_QUOTA_BYTES
 
     # --- submissions --------------------------------------------------------------------------
 
@@ -455,8 +472,34 @@ class Oracle:
                 self._account(target)
                 if (actor, target) not in self.mutes:
                     raise No("already_done")
+            case RegisterMedia(file=file, small=small):
+                self._active(actor)
+                size = file.size + (small.size if small else 0)
+                if self.media_bytes(actor) + size > self.quota:
+                    raise No("media_quota")
+            case FinishMedia(media=media):
+                if self._own_media(actor, media).state != "processing":
+                    raise No("already_done")
+            case ChangeMedia(media=media):
+                words = (message.description, message.focus_x, message.focus_y)
+                if self._own_media(actor, media).words == words:
+                    raise No("already_done")
+            case DeleteMedia(media=media):
+                if self._own_media(actor, media).shown_by:
+                    raise No("media_used")
+            case Profile(avatar=avatar, header=header):
+                for use, number in (("avatar", avatar), ("header", header)):
+                    if number:
+                        found_media = self._own_media(actor, number)
+                        if found_media.state != "ready":
+                            raise No("media_not_ready")
+                        if found_media.shown_by not in (None, (use, actor)):
+                            raise No("media_used")
+                if avatar and avatar == header:
+                    raise No("media_used")
             case Post(reply_to=parent, quote_of=quoted):
                 self._check_words(message)
+                self._check_media(actor, message.media, stamp)
                 if parent:
                     self._standing(parent, actor)
                 if quoted:
@@ -471,10 +514,12 @@ class Oracle:
                 if row is None or row.deleted or row.boost_of or row.author != actor:
                     raise No("not_yours")
                 self._check_words(message)
+                self._check_media(actor, message.media, stamp, id_)
                 said = (message.text, message.language, message.warning, message.sensitive)
                 same = self._same_poll(row.poll, message.poll)
                 if same and row.poll and message.poll:
                     same = row.poll.hide_totals == message.poll.hide_totals
+                same = same and row.versions[-1].media == message.media
                 if row.versions[-1][:4] == said and same:
                     raise No("already_done")
                 if len(row.versions) > limits.EDITS_PER_POST:
@@ -672,6 +717,9 @@ class Oracle:
                             raise No("text_empty")
                         if until and until <= stamp:
                             raise No("parameter_malformed")
+                    case Setting(name="media_quota", value=value):
+                        if self.quota == int(value):
+                            raise No("already_done")
                     case Setting(name=name, value=value):
                         if name != "registrations":
                             raise No("setting_unknown")
@@ -720,8 +768,36 @@ class Oracle:
                 if self.dues[number][0] > stamp:
                     raise No("not_yet_due")
 
+    def _own_media(self, actor: int, number: int) -> Media:
+        if number not in self.media or self.media[number].account != actor:
+            raise No("media_unknown")
+        return self.media[number]
+
+    def _check_media(self, actor: int, media: tuple[int, ...], stamp: int, post: int = 0) -> None:
+        if len(media) > limits.MEDIA_PER_POST:
+            raise No("media_many")
+        for place, number in enumerate(media):
+            one = self._own_media(actor, number)
+            if one.state != "ready":
+                raise No("media_not_ready" if one.state == "processing" else "media_failed")
+            shown = one.shown_by
+            if shown and shown[0] == "draft" and self.drafts[shown[1]][1] <= stamp:
+                shown = None
+            if shown not in (None, ("post", post)) or number in media[:place]:
+                raise No("media_used")
+
+    def _let_go(self, shown_by: tuple[str, int]) -> None:
+        until = self.stamp + limits.MEDIA_UNUSED_MS
+        for one in self.media.values():
+            if one.shown_by == shown_by:
+                one.shown_by, one.expires = None, until
+                self._later(until, "media", one.account, 0)
+
+    def media_bytes(self, account: int) -> int:
+        return sum(one.bytes for one in self.media.values() if one.account == account)
+
     def _check_words(self, message: Post | Edit) -> None:
-        if not message.text.strip():
+        if not message.text.strip() and not message.media:
             raise No("text_empty")
         if len(message.text) > limits.POST_CHARACTERS:  # histories have no links
             raise No("text_long")
@@ -889,8 +965,31 @@ class Oracle:
                 self.sessions[hash_] = actor
             case CloseSession(session_hash=hash_):
                 del self.sessions[hash_]
+            case RegisterMedia(file=file, small=small):
+                size = file.size + (small.size if small else 0)
+                until = self.stamp + limits.MEDIA_UNUSED_MS
+                self.media[number] = Media(
+                    actor, "ready" if message.ready else "processing", size,
+                    (message.description, message.focus_x, message.focus_y), None, until,
+                )  # fmt: skip
+                self._later(until, "media", actor, 0)
+            case FinishMedia(media=which, file=done, small=small):
+                one = self.media[which]
+                one.state = "ready" if done else "failed"
+                one.bytes = sum(f.size for f in (done, small) if f)
+            case ChangeMedia(media=which):
+                words = (message.description, message.focus_x, message.focus_y)
+                self.media[which].words = words
+            case DeleteMedia(media=which):
+                del self.media[which]
             case Profile():
                 self.accounts[actor].locked = message.locked
+                for use, which in (("avatar", message.avatar), ("header", message.header)):
+                    for other, one in list(self.media.items()):
+                        if one.shown_by == (use, actor) and other != which:
+                            del self.media[other]
+                    if which:
+                        self.media[which].shown_by = (use, actor)
             case Follow(account=target):
                 before = self.follows.get((actor, target))
                 asks = before is None and self.accounts[target].locked
@@ -953,6 +1052,9 @@ class Oracle:
                     self.announcements[which or number] = (text, until)
                     if until:
                         self._later(until, "end_announcement", 0, which or number)
+            case Setting(name="media_quota", value=value):
+                self.quota = int(value)
+                self.settings["media_quota"] = value
             case Setting(name=name, value=value):
                 self.settings[name] = value
             case Invite(code_hash=hash_, uses=uses, until=until):
@@ -994,12 +1096,15 @@ class Oracle:
                 self._edit(actor, message)
             case Draft(at=at, post=post):
                 self.drafts[number] = (actor, at, post)
+                for which in post.media:
+                    self.media[which].shown_by = ("draft", number)
                 self._later(at, "release", actor, number)
             case ChangeDraft(number=which, at=at):
                 self.drafts[which] = (actor, at, self.drafts[which][2])
                 self.dues[which] = (at, actor, which)
             case CancelDraft(number=which):
                 self._drop_draft(which)
+                self._let_go(("draft", which))
             case Bookmark(post=post):
                 self.bookmarks[actor, post] = number
             case Unbookmark(post=post):
@@ -1122,6 +1227,12 @@ class Oracle:
                 author, _, post = self.drafts.pop(subject)
                 if id_:
                     self._post(author, post, id_)
+                else:
+                    self._let_go(("draft", subject))
+            case "media":
+                for number, one in list(self.media.items()):
+                    if one.account == account and not one.shown_by and one.expires <= self.stamp:
+                        del self.media[number]
             case "poll":
                 row = self.row(subject)
                 assert row is not None
@@ -1157,6 +1268,7 @@ class Oracle:
 
     def _dissolve(self, account: int) -> None:
         """All that a closed account held goes. Whom it blocked stays blocked."""
+        self.media = {n: one for n, one in self.media.items() if one.account != account}
         for follower, followed in list(self.follows):
             if account in (follower, followed):
                 self._unfollow(follower, followed)
@@ -1264,7 +1376,7 @@ class Oracle:
         return Said(
             message.text, message.language, message.warning, message.sensitive,
             tuple(sorted({tag.name for tag in message.tags})),
-            message.poll.options if message.poll else (), self.stamp, self.number,
+            message.poll.options if message.poll else (), message.media, self.stamp, self.number,
         )  # fmt: skip
 
     def _ask(self, row: Row, poll: Poll) -> None:
@@ -1283,6 +1395,8 @@ class Oracle:
         row = self.row(message.post)
         assert row is not None
         row.versions.append(self._said(message))
+        for number in message.media:
+            self.media[number].shown_by = ("post", row.id)
         if not self._same_poll(row.poll, message.poll):
             row.poll = None
             if message.poll:
@@ -1318,6 +1432,8 @@ class Oracle:
             ever_mentioned=set(mentioned),
         )  # fmt: skip
         self.posts.append(row)
+        for number in message.media:
+            self.media[number].shown_by = ("post", id_)
         if message.poll:
             self._ask(row, message.poll)
         if message.visibility == "direct":
@@ -1348,6 +1464,7 @@ class Oracle:
     def _bury(self, row: Row) -> None:
         row.deleted = True
         row.poll = None
+        self._let_go(("post", row.id))
         self._take_back(row.number if row.boost_of else 0)
         self.pins.pop((row.author, row.id), None)
         thread = self.thread_of(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from covey.errors import Refused
@@ -10,6 +11,8 @@ from covey.limits import (
     ANNOUNCEMENTS,
     INVITE_USES_MAX,
     INVITES_PER_ACCOUNT,
+    MEDIA_QUOTA_BYTES,
+    MEDIA_QUOTA_BYTES_MAX,
     RULE_CHARACTERS,
     RULES,
 )
@@ -24,6 +27,15 @@ SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "registrations": ("open", "approval", "invitation", "closed"),
 }
 """name → its values, the first unless another was set."""
+NUMBERS: Final[dict[str, tuple[int, int]]] = {
+    "media_quota": (MEDIA_QUOTA_BYTES, MEDIA_QUOTA_BYTES_MAX),
+}
+"""name → (what it is unless it was set, the most that it can be)."""
+
+
+def number_setting(state: State, name: str) -> int:
+    row = state.row("select value from settings where name = ?", (name,))
+    return int(row[0]) if row else NUMBERS[name][0]
 
 
 def setting_of(state: State, name: str) -> str:
@@ -34,6 +46,15 @@ def setting_of(state: State, name: str) -> str:
 @check_of(Setting)
 def check_setting(state: State, actor: int, message: Setting, stamp: int) -> None:
     require_role(state, actor, "administrator")
+    if message.name in NUMBERS:
+        most = NUMBERS[message.name][1]
+        # only ASCII digits: `int` reads other scripts' too
+        if not re.fullmatch(r"[0-9]{1,18}", message.value) or int(message.value) > most:
+            values = f"a whole number from 0 to {most}"
+            raise Refused("setting_malformed", name=message.name, values=values)
+        if number_setting(state, message.name) == int(message.value):
+            raise Refused("already_done")
+        return
     if message.name not in SETTINGS:
         raise Refused("setting_unknown", name=message.name[:50])
     values = SETTINGS[message.name]

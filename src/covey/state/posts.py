@@ -36,6 +36,7 @@ from covey.state.candidates import (
     may_see,
     standing,
 )
+from covey.state.media import check_media, encode_media, let_go, show_media
 from covey.state.notifications import notify, withdraw
 from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.rules import apply_of, check_of
@@ -58,6 +59,8 @@ from covey.state.threads import fall_silent, talk
 def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     require_account(state, actor)
     check_words(message)
+    if message.media:
+        check_media(state, actor, message.media, stamp)
     if message.poll is not None:
         check_poll(message.poll)
     if not 0 <= message.app <= state.apps:
@@ -78,7 +81,7 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
 def check_words(message: Post | Edit) -> None:
     """What a post, or a later version of one, says."""
     text = message.text
-    if not text or text.isspace():
+    if not message.media and (not text or text.isspace()):
         raise Refused("text_empty")
     count = counted(text, message.links) + len(message.warning)
     if count > POST_CHARACTERS or len(text) > 10 * POST_CHARACTERS:
@@ -137,16 +140,18 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
         " boost_account, mentioned, stamp, language, warning, sensitive, text, facets, app,"
-        " quote_of, quote_account, first_language, first_tags, groups, thread, changed)"
-        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " quote_of, quote_account, first_language, first_tags, groups, thread, media, changed)"
+        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
             column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
             message.text, encode_facets(mentions, message.tags, message.links), message.app,
             message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
-            thread, number,
+            thread, encode_media(message.media), number,
         ),
     )  # fmt: skip
+    if message.media:
+        show_media(state, message.media, "post", id_)
     if reach == Reach.PUBLIC:
         for tag in tags:
             execute("insert into tags values (?, ?, 1, 1)", (tag, id_))
@@ -196,17 +201,21 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move.
     `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
     more."""
-    row = state.row(f"select {FROZEN}, number, edited, facets from posts where id = ?", (id_,))
+    row = state.row(
+        f"select {FROZEN}, number, edited, facets, media from posts where id = ?", (id_,)
+    )
     if row is None:
         return
     post = candidate_of(row)
-    made_by, edited, facets = row[FROZEN_COLUMNS:]
+    made_by, edited, facets, media = row[FROZEN_COLUMNS:]
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
-        " sensitive = 0, app = 0, changed = ? where id = ?",
+        " sensitive = 0, app = 0, media = x'', changed = ? where id = ?",
         (number, id_),
     )
+    if media or edited:
+        let_go(state, entry, "post", id_)
     for account in post.mentioned:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
     for tag in post.tags:
