@@ -105,6 +105,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "media_malformed": (422, "The media's {what} can't be: {why}."),
     "media_quota": (422, "Your media may take {limit} bytes, and take {used}. Delete posts with media first, or ask who runs this server."),
     "media_unreadable": (422, "Validation failed: this file can't be shown: {why}."),
+    "media_films": (422, "This server takes pictures only: it has no ffprobe to look into films and sounds with."),
     "media_large": (413, "{what} may have at most {limit} bytes."),
     "media_busy": (503, "Too many uploads at the same time. Try again in a moment."),
     "vote_own": (422, "Validation failed: nobody votes in their own poll."),

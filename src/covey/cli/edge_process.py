@@ -31,6 +31,7 @@ from covey.database import WrongDatabase
 from covey.delivery.arena import ArenaReader
 from covey.edge.connection import Connection
 from covey.edge.edge import Edge
+from covey.edge.keep_media import keep_media
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
 from covey.engine.process import set_up_logging
@@ -120,6 +121,7 @@ async def _serve(orders: Orders) -> None:
         arena=arena,
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
+        folder=folder,
     )
     config = uvicorn.Config(
         application(edge), http=Connection, ws="none", lifespan="off", log_config=None,
@@ -129,10 +131,13 @@ async def _serve(orders: Orders) -> None:
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
     ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
+    # one for all
+    keeper = asyncio.create_task(keep_media(edge)) if orders.number == 0 else None
     # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
-    ready.cancel()
-    link.cancel()
+    for task in (ready, link, keeper):
+        if task is not None:
+            task.cancel()
 
 
 async def _say_ready(client: EngineClient, descriptor: int) -> None:

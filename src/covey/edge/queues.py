@@ -16,6 +16,7 @@ from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
 from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.messages import Post as PostMessage
+from covey.state.media import decode_media
 from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 from covey.state.texts import Facets, decode_facets
@@ -36,6 +37,7 @@ def outbox(
     exclude_replies: bool = False,
     exclude_boosts: bool = False,
     tag: str = "",
+    only_media: bool = False,
 ) -> Page[PostRow]:
     """An account's own queue, to its first post, at any depth for the same cost. Replies to itself
     are no replies here. `tag`: only public posts that have it. `posts` has the originals of
@@ -47,6 +49,8 @@ def outbox(
         values = (*values, tag)
     if exclude_replies:
         where += " and (reply_to = 0 or reply_account = account)"
+    if only_media:
+        where += " and media != x''"
     if exclude_boosts:
         where += " and boost_of = 0"
     if account != reader.account:
@@ -95,15 +99,26 @@ def conversation_queue(thread: int) -> Shared:
     return Shared(where, (thread,))
 
 
-def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+def with_media(queue: Shared) -> Shared:
+    """Of a queue, what shows media."""
+    return Shared(f"{queue.where} and media != x''", queue.values, queue.id)
+
+
+def public(
+    snapshot: Snapshot, reader: Relations, cursor: Cursor, *, only_media: bool = False
+) -> Page[PostRow]:
     """What everybody posts: no boosts, no replies to others. On a server that knows no others it is
     the local queue, too."""
-    return shared(snapshot, reader, PUBLIC_QUEUE, cursor)
+    queue = with_media(PUBLIC_QUEUE) if only_media else PUBLIC_QUEUE
+    return shared(snapshot, reader, queue, cursor)
 
 
-def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
+def tag(
+    snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor, *, only_media: bool = False
+) -> Page[PostRow]:
     """Public posts with the tag (normalised, without #), replies too."""
-    return shared(snapshot, reader, tag_queue(name), cursor)
+    queue = with_media(tag_queue(name)) if only_media else tag_queue(name)
+    return shared(snapshot, reader, queue, cursor)
 
 
 def group(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
@@ -308,12 +323,17 @@ class Version(Struct, frozen=True):
     sensitive: int
     text: str
     facets_column: bytes
+    media_column: bytes
     poll_column: bytes
     """msgpack of its poll's options; empty: it had none."""
 
     @property
     def facets(self) -> Facets:
         return decode_facets(self.facets_column)
+
+    @property
+    def media(self) -> tuple[int, ...]:
+        return decode_media(self.media_column)
 
     @property
     def poll(self) -> tuple[str, ...]:
@@ -324,14 +344,14 @@ class Version(Struct, frozen=True):
 def history(snapshot: Snapshot, post: PostRow) -> list[Version]:
     """All that a post said, oldest first, what it says now at last."""
     before = snapshot.rows(
-        "select stamp, language, warning, sensitive, text, facets, poll from versions"
+        "select stamp, language, warning, sensitive, text, facets, media, poll from versions"
         " where post = ? order by number",
         (post.id,),
     )
     poll = snapshot.row("select options from polls where post = ?", (post.id,))
     now = Version(
         post.edited or post.stamp, post.language, post.warning, post.sensitive, post.text,
-        post.facets_column, poll[0] if poll else b"",
+        post.facets_column, post.media_column, poll[0] if poll else b"",
     )  # fmt: skip
     return [*(Version(*row) for row in before), now]
 

@@ -14,6 +14,7 @@ def routes() -> list[BaseRoute]:
         instance,
         lists,
         markers,
+        media,
         nothing_yet,
         notifications,
         oauth,

@@ -13,8 +13,10 @@ from covey.errors import Refused
 from covey.keys import client_key
 from covey.limits import NAME_CHARACTERS
 from covey.mastodon.accounts import people, people_cursor
+from covey.mastodon.attachments import attachments
 from covey.mastodon.door import Answer, Call, as_json, encode, operation
 from covey.mastodon.entities import REACH_WORDS, entities, joined, poll_fields
+from covey.mastodon.media import change_many, media_of
 from covey.mastodon.pages import ids_of
 from covey.mastodon.scheduled import draft_answer
 from covey.mastodon.times import iso, moment
@@ -41,7 +43,6 @@ from covey.messages import (
 from covey.state.queries import PostRow, Snapshot
 
 _NOT_YET: Final = {
-    "media_ids": "media",
     "quoted_status_id": "quotes",
 }
 
@@ -81,6 +82,7 @@ def _post(call: Call) -> Post:
         links=links,
         app=call.access.app,
         poll=_poll(call),
+        media=media_of(parameters),
     )
 
 
@@ -211,7 +213,7 @@ async def history(call: Call) -> Answer:
                 "spoiler_text": version.warning,
                 "sensitive": bool(version.sensitive or version.warning),
                 "created_at": iso(version.stamp),
-                "media_attachments": [],
+                "media_attachments": attachments(snapshot, version.media, made.public_url),
                 "emojis": [],
             }
             if version.poll:
@@ -246,7 +248,9 @@ async def edit(call: Call) -> Answer:
     _refuse_what_is_not_there(call)
     with call.edge.snapshot() as snapshot:
         row = _row(call, snapshot, call.id)
+    media = media_of(parameters)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
+    await change_many(call, media)
     message = Edit(
         post=row.id,
         text=text,
@@ -257,6 +261,7 @@ async def edit(call: Call) -> Answer:
         tags=tags,
         links=links,
         poll=_poll(call),
+        media=media,
     )
     return await _act(call, message, row.id)
 

@@ -36,7 +36,9 @@ async def public(call: Call) -> Answer:
         return EMPTY_LIST
     with call.edge.snapshot() as snapshot:
         reader = call.edge.relations(snapshot, call.account)
-        return _answer(call, snapshot, reader, queues.public(snapshot, reader, cursor))
+        only_media = call.parameters.boolean("only_media")
+        page = queues.public(snapshot, reader, cursor, only_media=only_media)
+        return _answer(call, snapshot, reader, page)
 
 
 @operation("GET", "/api/v1/timelines/tag/*", "read:statuses", needs="anyone")
@@ -50,7 +52,9 @@ async def tag(call: Call) -> Answer:
         return EMPTY_LIST
     with call.edge.snapshot() as snapshot:
         reader = call.edge.relations(snapshot, call.account)
-        return _answer(call, snapshot, reader, queues.tag(snapshot, reader, name, cursor))
+        only_media = parameters.boolean("only_media")
+        page = queues.tag(snapshot, reader, name, cursor, only_media=only_media)
+        return _answer(call, snapshot, reader, page)
 
 
 @operation("GET", "/api/v1/timelines/list/*", "read:lists")
@@ -90,5 +94,5 @@ async def favourites(call: Call) -> Answer:
 
 
 def _holds_nothing(call: Call) -> bool:
-    """There are no media yet, and no other servers: all is local."""
-    return call.parameters.boolean("remote") or call.parameters.boolean("only_media")
+    """There are no other servers: all is local."""
+    return call.parameters.boolean("remote")

@@ -1,5 +1,5 @@
-"""Media: pictures, films and sounds. Rows say what lies in the folder `media/` (covey.media) and who
-shows it; bytes are no business of the state.
+"""Media: pictures, films and sounds. Rows say what lies in the folder `media/` (see `covey.media`)
+and what shows it; bytes are no business of the state.
 
 Media are shown by one thing: a post, a draft, a profile. What nothing shows goes after a day: never
 posted, or its post was deleted (and may be posted anew). A post keeps those that an edit left out,
@@ -80,7 +80,7 @@ def _check_file(file: File | None, of: str) -> None:
         raise Refused("media_malformed", what="hash", why="it has 32 bytes")
     if not 0 < file.size <= largest:
         raise Refused("media_malformed", what="size", why=f"it is 1 to {largest} bytes")
-    if not (0 <= file.width and 0 <= file.height and file.width * file.height <= IMAGE_PIXELS):
+    if min(file.width, file.height) < 0 or file.width * file.height > IMAGE_PIXELS:
         raise Refused("media_malformed", what="size", why=f"at most {IMAGE_PIXELS} pixels")
 
 

@@ -50,8 +50,8 @@ def check_setting(state: State, actor: int, message: Setting, stamp: int) -> Non
         most = NUMBERS[message.name][1]
         # only ASCII digits: `int` reads other scripts' too
         if not re.fullmatch(r"[0-9]{1,18}", message.value) or int(message.value) > most:
-            values = f"a whole number from 0 to {most}"
-            raise Refused("setting_malformed", name=message.name, values=values)
+            numbers = f"a whole number from 0 to {most}"
+            raise Refused("setting_malformed", name=message.name, values=numbers)
         if number_setting(state, message.name) == int(message.value):
             raise Refused("already_done")
         return

@@ -222,7 +222,8 @@ _ACCOUNT: Final = (
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
-    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, media, changed"
+    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, media,"
+    " changed"
 )
 """The columns of a PostRow, in its order."""
 PUBLIC: Final = (
@@ -387,6 +388,7 @@ class StateReader:
     """
 
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        self.path = path
         self.connection = open_database(path, mode="read", vfs=vfs)
         check_marks(self.connection, APPLICATION_ID, VERSION)
 

@@ -171,6 +171,9 @@ create table media (
     blurhash text not null, milliseconds integer not null,
     description text not null, focus_x integer not null, focus_y integer not null) strict;
 create index media_by_account on media (account, number);
+create index media_by_file on media (file);
+create index media_by_small on media (small);
+create index media_unready on media (number) where state = 'processing';
 create index media_by_use on media (used_as, used_by) where used_as != '';
 create table drafts (
     number integer primary key, account integer not null, at integer not null,
