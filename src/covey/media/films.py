@@ -1,6 +1,6 @@
-"""Films and sounds. `ffprobe` says what they are; where `ffmpeg` is, they are made anew (later: it
-takes long), else those that every browser plays are kept as they were sent, but for the places where
-phones write where they were. Without `ffprobe` there are pictures only."""
+"""Films and sounds. `ffprobe` says what they are. Where `ffmpeg` is, they are made anew, later,
+because it takes long. Else those that every browser plays are kept as they were sent, but for what
+phones write into them about the place. Without `ffprobe` there are pictures only."""
 
 from __future__ import annotations
 

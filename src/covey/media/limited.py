@@ -20,7 +20,7 @@ def main() -> None:
     limit_this_process(2 * MEDIA_WORKER_BYTES, int(seconds))
     # kept over exec; the parent may have ended before this line, then it is init
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.execvp(program, [program, *arguments])
+    os.execvp(program, [program, *arguments])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ _CUT: Final[dict[Use, tuple[int, int]]] = {"avatar": (400, 400), "header": (1500
 """Pixels of what is cut to a shape."""
 _BAND_PIXELS: Final = 2_000_000
 """Converted at a time: a copy of all of a picture of 50 million would double the memory."""
+SIDE_MAX: Final = 16_383
+"""Pixels: WebP has no longer ones."""
 _BLUR_SIDE: Final = 32
 _ORIENTATION: Final = 0x0112
 _TURNS: Final = {
@@ -84,8 +86,11 @@ def make(source: Path, folder: Path, use: Use) -> Made:
         return _make(source, folder, use, kind)
     except Damaged as error:
         raise Unreadable(f"it is damaged ({error})") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
-        # what Pillow's decoders raise for files that are cut off or never were one
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:
+        # decoders raise nearly anything for files that are cut off or never were one: RuntimeError
+        # (AVIF), SyntaxError (PNG), OSError, ValueError, struct.error, …
         raise Unreadable(f"it is damaged ({type(error).__name__})") from None
 
 
@@ -180,9 +185,9 @@ def _scaled(image: Image.Image, pixels: int, profile: bytes = b"") -> Image.Imag
         assert whole is not None
         image = whole
     width, height = image.size
-    if width * height <= pixels:
+    scale = min(sqrt(pixels / (width * height)), SIDE_MAX / width, SIDE_MAX / height)
+    if scale >= 1:
         return image
-    scale = sqrt(pixels / (width * height))
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
 
