@@ -61,7 +61,9 @@ def corners(image: Image.Image) -> list[str]:
     found = []
     for at in ((2, 2), (right, 2), (2, below), (right, below)):
         pixel: Any = plain.getpixel(at)
-        off = {n: sum((a - b) ** 2 for a, b in zip(pixel, c, strict=True)) for n, c in names.items()}
+        off = {
+            n: sum((a - b) ** 2 for a, b in zip(pixel, c, strict=True)) for n, c in names.items()
+        }
         found.append(min(off, key=lambda name: off[name]))
     return found
 
