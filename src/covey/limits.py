@@ -71,8 +71,10 @@ MEDIA_PER_ACCOUNT: Final = 60
 MEDIA_WINDOW_SECONDS: Final = 1_800
 MEDIA_WORKERS: Final = 1
 """Pictures decoded at the same time, by all edges together."""
-MEDIA_WAITING: Final = 16
-"""Uploads of one edge at the same time; past it they are told to come again."""
+UPLOADS_PER_EDGE: Final = 64
+"""At the same time; past it they are told to come again."""
+UPLOADS_PER_ACCOUNT: Final = 8
+"""Likewise, of one edge."""
 MEDIA_WORKER_BYTES: Final = 640 << 20
 """Address space of a process that decodes a picture."""
 MEDIA_WORKER_SECONDS: Final = 30

@@ -42,7 +42,7 @@ def test_a_file_is_named_by_its_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "x", "../../log.db", f"{'a' * 64}.svg", f"{'A' * 64}.png"])
 def test_no_other_name_is_looked_for(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - it is the name
+    with pytest.raises(ValueError):
         MediaFolder(tmp_path).file(name)
 
 

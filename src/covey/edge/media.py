@@ -1,12 +1,12 @@
-"""`/media/ab/HASH.ENDING`: what accounts sent, as it was made here. A name never gets other bytes,
-so it is kept for ever; and whatever the bytes are, they run nothing."""
+"""Media come in, and go out as `/media/ab/HASH.ENDING`. A name never gets other bytes, so whoever
+fetched them may keep them for ever; and whatever the bytes are, they run nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from covey.edge.edge import Edge
 from covey.errors import Refused
-from covey.media.folder import NAME
+from covey.media.folder import NAME, Job
+from covey.messages import RegisterMedia
 from covey.state.media import ENDINGS
 
 _TYPES: Final = {ending: media_type for media_type, ending in ENDINGS.items()}
@@ -31,6 +32,24 @@ _HEADERS: Final = {
 def media_url(public_url: str, name: str) -> str:
     """The address of a file of the media folder."""
     return f"{public_url}/media/{name[:2]}/{name}"
+
+
+async def register(
+    edge: Edge,
+    account: int,
+    job: Job,
+    words: tuple[str, int, int] = ("", 0, 0),
+    use: Literal["post", "avatar", "header"] = "post",
+) -> int:
+    """Make what lies in the job's folder and register it. → its number. Raises Refused."""
+    made = await edge.media.make(job, use)
+    description, focus_x, focus_y = words
+    message = RegisterMedia(
+        type=made.type, file=made.file, small=made.small, blurhash=made.blurhash,
+        milliseconds=made.milliseconds, ready=made.ready, description=description,
+        focus_x=focus_x, focus_y=focus_y,
+    )  # fmt: skip
+    return (await edge.submit(account, message)).number
 
 
 def routes() -> list[BaseRoute]:

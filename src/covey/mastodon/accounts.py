@@ -11,6 +11,7 @@ import msgspec
 from covey.edge import queues
 from covey.edge.access import secret_hash
 from covey.edge.cursor import Cursor, Page
+from covey.edge.media import register as register_media
 from covey.edge.passwords import hash_password
 from covey.edge.rates import subject_of
 from covey.edge.requests import Parameters
@@ -20,7 +21,6 @@ from covey.errors import Refused
 from covey.limits import PAGE_POSTS_MAX
 from covey.mastodon.door import Answer, Call, operation, refusal
 from covey.mastodon.entities import REACH_WORDS, entities, joined
-from covey.mastodon.media import register as register_media
 from covey.mastodon.oauth import issue
 from covey.mastodon.pages import cursor_of, ids_of, listed
 from covey.media.work import UPLOAD
@@ -106,7 +106,7 @@ async def update_credentials(call: Call) -> Answer:
     with ExitStack() as jobs:
         media, count = call.edge.media, call.edge.count
         # a form with no file is not counted as one that sends some
-        job = jobs.enter_context(media.upload())
+        job = jobs.enter_context(media.upload(call.account))
         names: dict[str, str] = {name: name for name in _PICTURES}
         call.parameters, sent = await read_upload(call.scope, call.receive, job.path, names)
         pictures = {}

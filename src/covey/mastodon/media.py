@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final, Literal
+from typing import Final
 
-from covey.edge.edge import Edge
+from covey.edge.media import register
 from covey.edge.requests import Parameters
 from covey.edge.text import normal
 from covey.edge.uploads import read_upload
@@ -15,10 +15,9 @@ from covey.limits import MEDIA_PER_POST
 from covey.mastodon.attachments import attachment
 from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, operation
 from covey.media import films
-from covey.media.folder import Job
 from covey.media.kinds import FILMS, PICTURES, SOUNDS
 from covey.media.work import UPLOAD
-from covey.messages import ChangeMedia, DeleteMedia, RegisterMedia
+from covey.messages import ChangeMedia, DeleteMedia
 from covey.state.media import FOCUS_MAX
 from covey.state.queries import MediaRow, Snapshot
 
@@ -26,24 +25,6 @@ _NUMBER: Final = re.compile(r"[+-]?(\d{1,3}(\.\d{0,10})?|\.\d{1,10})")
 
 
 # --- sending ----------------------------------------------------------------------------------
-
-
-async def register(
-    edge: Edge,
-    account: int,
-    job: Job,
-    words: tuple[str, int, int] = ("", 0, 0),
-    use: Literal["post", "avatar", "header"] = "post",
-) -> int:
-    """Make what lies in the job's folder and register it. → its number. Raises Refused."""
-    made = await edge.media.make(job, use)
-    description, focus_x, focus_y = words
-    message = RegisterMedia(
-        type=made.type, file=made.file, small=made.small, blurhash=made.blurhash,
-        milliseconds=made.milliseconds, ready=made.ready, description=description,
-        focus_x=focus_x, focus_y=focus_y,
-    )  # fmt: skip
-    return (await edge.submit(account, message)).number
 
 
 def _words(said: Parameters, before: tuple[str, int, int] = ("", 0, 0)) -> tuple[str, int, int]:
@@ -65,7 +46,7 @@ def _words(said: Parameters, before: tuple[str, int, int] = ("", 0, 0)) -> tuple
 async def upload(call: Call) -> Answer | None:
     """200 when it can be posted, 202 when there is work to be done on it."""
     await call.edge.count("media", str(call.account))
-    with call.edge.media.upload() as job:
+    with call.edge.media.upload(call.account) as job:
         names = {"file": UPLOAD, "thumbnail": "thumbnail"}
         said, sent = await read_upload(call.scope, call.receive, job.path, names)
         if "file" not in sent:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
@@ -19,9 +20,10 @@ from covey.errors import Refused
 from covey.limits import (
     DISK_FREE_BYTES_MIN,
     IMAGE_BYTES,
-    MEDIA_WAITING,
     MEDIA_WORKER_SECONDS,
     MEDIA_WORKERS,
+    UPLOADS_PER_ACCOUNT,
+    UPLOADS_PER_EDGE,
     VIDEO_BYTES,
 )
 from covey.media import films
@@ -70,25 +72,28 @@ class MediaWork:
 
     def __init__(self, folder: MediaFolder) -> None:
         self.folder = folder
-        self._uploads = 0
+        self._uploads: Counter[int] = Counter()
         self._turns = asyncio.Semaphore(MEDIA_WORKERS)
         self._next = os.getpid()  # edges begin with different locks
 
     @contextmanager
-    def upload(self) -> Iterator[Job]:
+    def upload(self, account: int) -> Iterator[Job]:
         """A place for one upload. Raises Refused: "media_busy", "read_only"."""
-        if self._uploads >= MEDIA_WAITING:
+        own = self._uploads[account]
+        if own >= UPLOADS_PER_ACCOUNT or self._uploads.total() >= UPLOADS_PER_EDGE:
             raise Refused("media_busy")
         disk = os.statvfs(self.folder.path)
         if disk.f_bavail * disk.f_frsize < DISK_FREE_BYTES_MIN + VIDEO_BYTES:
             raise Refused("read_only")
-        self._uploads += 1
+        self._uploads[account] += 1
         job: Job | None = None
         try:
             job = self.folder.job()
             yield job
         finally:
-            self._uploads -= 1
+            self._uploads[account] -= 1
+            if not self._uploads[account]:
+                del self._uploads[account]
             if job is not None:
                 job.close()
 

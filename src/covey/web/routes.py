@@ -7,7 +7,17 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from covey.errors import Refused
-from covey.web import accounts, acts, groups, lists, notifications, profiles, reading, writing
+from covey.web import (
+    accounts,
+    acts,
+    groups,
+    lists,
+    notifications,
+    pictures,
+    profiles,
+    reading,
+    writing,
+)
 from covey.web.live import Live
 from covey.web.static import FILES
 from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
@@ -58,7 +68,7 @@ def routes() -> list[BaseRoute]:
         post("/settings", accounts.save_settings),
         post("/settings/password", accounts.change_password),
         post("/settings/session", accounts.close_session),
-        post("/post", writing.post),
+        post("/post", writing.post, files=pictures.FILES),
         post("/home/read", acts.mark_home_read),
         post("/notifications/read", acts.mark_notifications_read),
         post("/read/{queue:path}", acts.mark_read),
@@ -90,8 +100,10 @@ def get(path: str, function: PageFunction, *, member: bool = False) -> Route:
     return Route(path, Page(function, member=member), methods=["GET"])
 
 
-def post(path: str, function: FormFunction, *, member: bool = True) -> Route:
-    return Route(path, Form(function, member=member), methods=["POST"])
+def post(
+    path: str, function: FormFunction, *, member: bool = True, files: tuple[str, ...] = ()
+) -> Route:
+    return Route(path, Form(function, member=member, files=files), methods=["POST"])
 
 
 class _Nothing:
