@@ -50,7 +50,8 @@ IMAGE_BYTES: Final = 16 << 20
 VIDEO_BYTES: Final = 99 << 20
 """Of a film or sound as it is sent."""
 IMAGE_PIXELS: Final = 50_000_000
-"""Of a picture as it is sent; of a GIF, of all its frames."""
+"""Of a picture as it is sent; a WebP of more than about 35 million needs more memory than one
+picture may have."""
 IMAGE_PIXELS_KEPT: Final = 3_840 * 2_160
 """A larger one is scaled down."""
 SMALL_PIXELS: Final = 640 * 360

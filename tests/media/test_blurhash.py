@@ -10,9 +10,9 @@ VECTORS = [
     (32, 24, 4, 3, "L$Hewc2nwyX8l~WBjpe;gIfdfSfm"),
     (1, 1, 4, 3, "L00000fQfQfQfQfQfQfQfQfQfQfQ"),
     (20, 20, 1, 1, "00HoI4"),
-    (17, 9, 9, 9, "|$Hx.h2+wykUSKt6SKt6SKunR.jue:a}jGa}jGa}f#fRfQfQfQfQfQfQfRxtSdjtfja{j[a{j[a{eBf8f"
-                  "Qf6fRf6fRf6fRx@Sdjtfka{j[a{j[a{eBf8fQf6fRf6fRf6fRx@Sdjtfka{j[a{j[a{eBf8fQf6fRf6f"
-                  "Rf6fR"),
+    (17, 9, 9, 9,
+     "|$Hx.h2+wykUSKt6SKt6SKunR.jue:a}jGa}jGa}f#fRfQfQfQfQfQfQfRxtSdjtfja{j[a{j[a{eBf8f"
+     "Qf6fRf6fRf6fRx@Sdjtfka{j[a{j[a{eBf8fQf6fRf6fRf6fRx@Sdjtfka{j[a{j[a{eBf8fQf6fRf6fRf6fR"),
     (5, 31, 3, 7, "u$IhNf3UJkl^Vua{gCfyfPngWYa~fDfTfPoaW,a_e,f6fS"),
 ]  # fmt: skip
 

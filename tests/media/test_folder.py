@@ -1,5 +1,5 @@
-"""The media folder: what is kept stays, what nothing names goes, what is half-done goes with whoever
-made it."""
+"""The media folder: what is kept stays, what nothing names goes, what is half-done goes with
+whoever made it."""
 
 from __future__ import annotations
 

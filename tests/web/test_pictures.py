@@ -38,8 +38,8 @@ def pictures(page: Page) -> list[tuple[str, str]]:
 
 
 def test_a_post_with_pictures(server: Site) -> None:
-    server.register("alba")
-    browser = server.browser("alba")
+    server.register("pixalba")
+    browser = server.browser("pixalba")
     form = get(browser, "/home").form("/post")
     assert "picture4" in form.fields
     files = {"picture1": PICTURE, "picture3": saved(scene(), "PNG")}
@@ -57,8 +57,8 @@ def test_a_post_with_pictures(server: Site) -> None:
 
 
 def test_what_is_wrong_with_a_file_is_said_and_the_others_are_kept(server: Site) -> None:
-    server.register("bert")
-    browser = server.browser("bert")
+    server.register("pixbert")
+    browser = server.browser("pixbert")
     form = get(browser, "/home").form("/post")
     files = {"picture1": PICTURE, "picture2": b"<svg/>"}
     page = Page(send_files(browser, form, files, text="x" * (POST_CHARACTERS + 1), alt1="A barn"))
@@ -73,8 +73,8 @@ def test_what_is_wrong_with_a_file_is_said_and_the_others_are_kept(server: Site)
 
 
 def test_an_edit_keeps_the_pictures(server: Site) -> None:
-    server.register("cora")
-    browser = server.browser("cora")
+    server.register("pixcora")
+    browser = server.browser("pixcora")
     form = get(browser, "/home").form("/post")
     page = follow(browser, send_files(browser, form, {"picture1": PICTURE}, alt1="A barn"))
     address = page.link("Edit")
@@ -87,12 +87,13 @@ def test_an_edit_keeps_the_pictures(server: Site) -> None:
 
 
 def test_nobody_posts_what_somebody_else_sent(server: Site) -> None:
-    server.register("dirk")
-    server.register("elsa")
+    server.register("pixdirk")
+    server.register("pixelsa")
     number = server.submit(
-        server.accounts["elsa"], RegisterMedia(type="image", file=File(bytes(32), "image/png", 1))
+        server.accounts["pixelsa"],
+        RegisterMedia(type="image", file=File(bytes(32), "image/png", 1)),
     ).number
-    browser = server.browser("dirk")
+    browser = server.browser("pixdirk")
     form = get(browser, "/home").form("/post")
     page = Page(send_files(browser, form, {}, text="mine", media=str(number)))
     assert page.status == 422
@@ -100,14 +101,14 @@ def test_nobody_posts_what_somebody_else_sent(server: Site) -> None:
 
 
 def test_films_sounds_and_what_is_sensitive(server: Site) -> None:
-    account = server.register("fine")
+    account = server.register("pixfine")
     film = RegisterMedia(
         type="video", file=File(bytes(32), "video/mp4", 9, 640, 360), description="It flies"
     )
     sound = RegisterMedia(type="audio", file=File(bytes(32), "audio/ogg", 9))
     numbers = tuple(server.submit(account, one).number for one in (film, sound))
     server.submit(account, Post(text="Look", media=numbers, sensitive=True))
-    page = get(server.browser("fine"), "/@fine")
+    page = get(server.browser("pixfine"), "/@pixfine")
     assert re.search(r'<video controls preload="none" src="/media/00/0+\.mp4"', page.html)
     assert re.search(r'<audio controls preload="none" src="/media/00/0+\.ogg"', page.html)
     assert "Sensitive media" in page.words

@@ -131,8 +131,10 @@ async def _serve(orders: Orders) -> None:
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
     ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
-    # one for all
-    keeper = asyncio.create_task(keep_media(edge)) if orders.number == 0 else None
+    # what was half-done when this edge was killed
+    await asyncio.to_thread(edge.media.folder.sweep_jobs)
+    # one for all: they are numbered from 1
+    keeper = asyncio.create_task(keep_media(edge)) if orders.number == 1 else None
     # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
     for task in (ready, link, keeper):

@@ -63,17 +63,20 @@ async def _finish_for_ever(edge: Edge) -> None:
         if not films.can_make():
             continue
         try:
-            with edge.snapshot() as snapshot:
-                rows = snapshot.rows(
-                    "select number, account, file from media where state = 'processing'"
-                    " order by number"
-                )
-            for number, account, file in rows:
-                if number not in tried:
-                    tried.add(number)
-                    message = await edge.media.finish(number, file)
-                    await edge.do(account, message)
+            await finish(edge, tried)
         except Refused as refused:
             logger.warning("a film could not be finished: %s", refused)
         except Exception:
             logger.exception("films could not be worked on")
+
+
+async def finish(edge: Edge, tried: set[int]) -> None:
+    """Do the long work that waits. `tried`: numbers that are left alone from now on."""
+    with edge.snapshot() as snapshot:
+        rows = snapshot.rows(
+            "select number, account, file from media where state = 'processing' order by number"
+        )
+    for number, account, file in rows:
+        if number not in tried:
+            tried.add(number)
+            await edge.do(account, await edge.media.finish(number, file))

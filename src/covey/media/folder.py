@@ -106,10 +106,11 @@ class MediaFolder:
                     if file.stat().st_mtime < oldest:
                         file.unlink()
                         swept += 1
-        self._sweep_jobs()
+        self.sweep_jobs()
         return swept
 
-    def _sweep_jobs(self) -> None:
+    def sweep_jobs(self) -> None:
+        """What a process that lives no more left half-done goes."""
         for path in self._incoming.iterdir():
             with self._locked(fcntl.LOCK_EX), suppress(FileNotFoundError, BlockingIOError):
                 held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

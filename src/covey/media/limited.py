@@ -18,6 +18,7 @@ _PR_SET_PDEATHSIG: Final = 1
 def main() -> None:
     seconds, program, *arguments = sys.argv[1:]
     limit_this_process(2 * MEDIA_WORKER_BYTES, int(seconds))
+    os.nice(10)  # people who read come first
     # kept over exec; the parent may have ended before this line, then it is init
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.execvp(program, [program, *arguments])  # noqa: S606 - no shell is wanted

@@ -171,14 +171,18 @@ class MediaWork:
                     kind = kind_of(opened.read(HEAD_BYTES))
                 film = await films.look(source, kind, run)
                 made = await films.remake(source, job.path, film, run)
-                picture = await self._worker(job, "post") if film.type == "video" else _Answer()
+                # before a picture of it gets the same name
                 file = await self._kept(job, _Written("file", made, film.width, film.height))
+                picture = await self._worker(job, "post") if film.type == "video" else _Answer()
+                still = picture.small or picture.file
+                small = await self._kept(job, still) if still else None
             except (Refused, OSError) as error:
                 logger.warning("media %d could not be made: %s", number, error)
                 return FinishMedia(media=number)
         return FinishMedia(
-            media=number, file=file, blurhash=picture.blurhash, milliseconds=film.milliseconds
-        )
+            media=number, file=file, small=small, blurhash=picture.blurhash,
+            milliseconds=film.milliseconds,
+        )  # fmt: skip
 
 
 async def run(*command: str, seconds: float) -> tuple[int, bytes]:

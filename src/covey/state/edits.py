@@ -49,10 +49,10 @@ def check_edit(state: State, actor: int, message: Edit, stamp: int) -> None:
     if row is None or row[0] != actor:
         raise Refused("not_yours")
     check_words(message)
-    if message.media:
-        check_media(state, actor, message.media, stamp, message.post)
     if message.poll is not None:
         check_poll(message.poll)
+    if message.media:
+        check_media(state, actor, message.media, stamp, message.post)
     poll = poll_of(state, message.post)
     words = (
         message.text, message.language, message.warning, message.sensitive,

@@ -59,10 +59,10 @@ from covey.state.threads import fall_silent, talk
 def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     require_account(state, actor)
     check_words(message)
-    if message.media:
-        check_media(state, actor, message.media, stamp)
     if message.poll is not None:
         check_poll(message.poll)
+    if message.media:
+        check_media(state, actor, message.media, stamp)
     if not 0 <= message.app <= state.apps:
         raise Refused("app_unknown")
     if message.reply_to:
