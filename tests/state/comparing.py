@@ -10,7 +10,7 @@ from tests.histories import LANGUAGES, TAGS
 from tests.oracle import Oracle, Told
 
 from covey.messages import decode
-from covey.state.media import decode_media
+from covey.state.candidates import decode_media
 from covey.state.queries import StateReader
 from covey.state.state import State
 

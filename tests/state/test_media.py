@@ -36,7 +36,7 @@ from covey.messages import (
     RegisterMedia,
     Setting,
 )
-from covey.state.media import decode_media, encode_media
+from covey.state.candidates import decode_media, encode_media
 
 HASH = bytes(range(32))
 

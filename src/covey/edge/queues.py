@@ -16,7 +16,7 @@ from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
 from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.messages import Post as PostMessage
-from covey.state.media import decode_media
+from covey.state.candidates import decode_media
 from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 from covey.state.texts import Facets, decode_facets

@@ -15,9 +15,9 @@ from covey.errors import Refused
 from covey.limits import EDITS_PER_POST, ROWS_PER_MESSAGE
 from covey.messages import Edit, Entry
 from covey.state.accounts import number_of, require_account
-from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, may_see
+from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, encode_media, may_see
 from covey.state.changes import changed
-from covey.state.media import check_media, encode_media, show_media
+from covey.state.media import check_media, show_media
 from covey.state.notifications import notify
 from covey.state.polls import (
     check_poll,

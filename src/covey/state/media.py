@@ -8,7 +8,6 @@ for its history.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -50,15 +49,6 @@ ENDINGS: Final[dict[str, str]] = {
 """Media type → how a file's name ends: all that is ever served."""
 FOCUS_MAX: Final = 1_000
 DROPPED_PER_DUE: Final = ROWS_PER_MESSAGE // 2
-
-
-def encode_media(numbers: Sequence[int]) -> bytes:
-    """The bytes of a column `media`."""
-    return array("q", numbers).tobytes() if numbers else b""
-
-
-def decode_media(column: bytes) -> tuple[int, ...]:
-    return tuple(array("q", column)) if column else ()
 
 
 def name_of(file: File | None) -> str:

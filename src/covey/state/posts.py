@@ -33,11 +33,12 @@ from covey.state.candidates import (
     FROZEN_COLUMNS,
     candidate_of,
     column_of,
+    encode_media,
     may_see,
     standing,
 )
 from covey.state.changes import changed
-from covey.state.media import check_media, encode_media, let_go, show_media
+from covey.state.media import check_media, let_go, show_media
 from covey.state.notifications import notify, withdraw
 from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.rules import apply_of, check_of

@@ -27,8 +27,7 @@ from covey.delivery.audience import (
     listing,
 )
 from covey.messages import Field, RepliesPolicy
-from covey.state.candidates import FROZEN, candidate_of, numbers_of
-from covey.state.media import decode_media
+from covey.state.candidates import FROZEN, candidate_of, decode_media, numbers_of
 from covey.state.state import APPLICATION_ID, VERSION
 from covey.state.texts import Facets, decode_facets
 
