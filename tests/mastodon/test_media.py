@@ -21,6 +21,7 @@ from tests.mastodon.api import Api, World, check_shape, contract, world
 from tests.media.test_pictures import moving, saved, scene
 
 from covey.edge.keep_media import sweep
+from covey.engine.counters import BUCKETS
 from covey.errors import REFUSALS
 from covey.limits import BODY_BYTES, IMAGE_BYTES, MEDIA_PER_POST, VIDEO_BYTES
 from covey.media import films
@@ -397,3 +398,14 @@ def test_by_mastodon_py(here: World, ada: Api, tmp_path: Path) -> None:
     second = client.media_post(PICTURE, mime_type="image/jpeg", synchronous=True)
     status = client.status_update(status.id, "Look there", media_ids=[second])
     assert [media.id for media in status.media_attachments] == [second.id]
+
+
+def test_so_many_in_half_an_hour(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUCKETS, "media", (2, 1_800))
+    fred = here.api("fred")
+    for _ in range(2):
+        assert send(fred).status_code == 200
+    last = send(fred)
+    assert refused(last) == "too_many_requests"
+    assert int(last.headers["retry-after"]) > 1_000
+    assert send(here.api("gina")).status_code == 200

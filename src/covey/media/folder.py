@@ -53,9 +53,9 @@ class MediaFolder:
     def __init__(self, data: Path) -> None:
         self.path = data / "media"
         self._incoming = self.path / "incoming"
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def job(self) -> Job:
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_SH):
             return Job(self._incoming / f"{time.time_ns()}-{secrets.token_hex(4)}")
 
@@ -111,7 +111,7 @@ class MediaFolder:
 
     def sweep_jobs(self) -> None:
         """What a process that lives no more left half-done goes."""
-        for path in self._incoming.iterdir():
+        for path in self._incoming.glob("*"):
             with self._locked(fcntl.LOCK_EX), suppress(FileNotFoundError, BlockingIOError):
                 held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 try:

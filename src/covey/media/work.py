@@ -82,7 +82,7 @@ class MediaWork:
         own = self._uploads[account]
         if own >= UPLOADS_PER_ACCOUNT or self._uploads.total() >= UPLOADS_PER_EDGE:
             raise Refused("media_busy")
-        disk = os.statvfs(self.folder.path)
+        disk = os.statvfs(self.folder.path.parent)
         if disk.f_bavail * disk.f_frsize < DISK_FREE_BYTES_MIN + VIDEO_BYTES:
             raise Refused("read_only")
         self._uploads[account] += 1
