@@ -383,6 +383,19 @@ def test_the_instance_says_what_can_be_sent(here: World) -> None:
         )
 
 
+def test_filters_read_descriptions(here: World, ada: Api) -> None:
+    reader = here.api("hilda")
+    body = {
+        "title": "Owls", "context": ["home"],
+        "keywords_attributes": [{"keyword": "owl", "whole_word": True}],
+    }  # fmt: skip
+    reader.json("POST", "/api/v2/filters", body)
+    for words, met in (("A barn owl", 1), ("A barn", 0)):
+        one = sent(ada, description=words)["id"]
+        made = ada.json("POST", "/api/v1/statuses", {"media_ids": [one]})
+        assert len(reader.get(f"/api/v1/statuses/{made['id']}")["filtered"]) == met
+
+
 def test_by_mastodon_py(here: World, ada: Api, tmp_path: Path) -> None:
     (tmp_path / "owl.gif").write_bytes(moving())
     client = Mastodon(access_token=ada.token, api_base_url=here.site.url, request_timeout=120)

@@ -136,6 +136,21 @@ def test_nothing_but_pixels_is_served(tmp_path: Path, kind: str, size: tuple[int
     assert not {"exif", "xmp", "comment", "icc_profile", "Comment"} & set(image.info)
 
 
+@pytest.mark.parametrize("size", [(60, 40), (4400, 2200)])
+def test_of_a_phones_two_pictures_in_one_the_first_is_kept(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A JPEG with a second picture behind the first: its depth, or how bright it is."""
+    second = Image.new("L", (30, 20))
+    data = saved(scene(*size), "MPO", save_all=True, append_images=[second])
+    assert data.count(b"MPF\0") > 0
+    answer, image = made(tmp_path, data)
+    assert answer.file.media_type == "image/jpeg"
+    assert corners(image) == UPRIGHT
+    assert (tmp_path / "file").read_bytes().count(b"MPF\0") == 0
+    assert getattr(image, "n_frames", 1) == 1
+
+
 def moving(frames: int = 3, **options: Any) -> bytes:
     shades = [Image.new("P", (50, 30), color=place) for place in range(frames)]
     for place, shade in enumerate(shades):
@@ -185,6 +200,16 @@ def test_what_shines_through_still_does(tmp_path: Path) -> None:
     small: Any = Image.open(tmp_path / "small").convert("RGBA")
     assert small.getpixel((5, 2))[3] < 30
     assert small.getpixel((5, small.height - 2))[3] > 220
+
+
+def test_one_colour_of_a_palette_that_is_seen_through(tmp_path: Path) -> None:
+    image = scene(mode="P")
+    clear = image.getpixel((2, 2))
+    _, shown = made(tmp_path, saved(image, transparency=clear))
+    assert shown.mode == "RGBA"
+    pixels: Any = shown
+    assert pixels.getpixel((2, 2))[3] == 0
+    assert pixels.getpixel((55, 35))[3] == 255
 
 
 def test_colours_of_a_wide_profile_come_out_in_srgb(tmp_path: Path) -> None:

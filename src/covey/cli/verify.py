@@ -69,9 +69,9 @@ def verify(data: Path, as_json: bool) -> None:
 
     The log: checksums, dense numbers, ids, bodies that decode. The state: row for row what the log
     makes of it, and the media files that it names. The homes that the arena holds (of the running
-    engine, or else of one built for this): the same posts as the merge gives. Exit code 1 names what
-    differs. Nothing is changed, and a server may run meanwhile; it needs room for a second state in
-    the data folder.
+    engine, or else of one built for this): the same posts as the merge gives. Exit code 1 names
+    what differs. Nothing is changed, and a server may run meanwhile; it needs room for a second
+    state in the data folder.
 
     \b
     Example:

@@ -146,7 +146,7 @@ def _moving(source: Path, folder: Path, image: Image.Image) -> Made:
 def _upright(image: Image.Image, pixels: int) -> Image.Image:
     """All of it decoded, at most so many pixels, as RGB or RGBA in sRGB, upright."""
     width, height = image.size
-    if width * height > pixels and image.format == "JPEG":
+    if width * height > pixels and image.format in ("JPEG", "MPO"):  # MPO: of newer phones
         # decodes at a half, a quarter or an eighth, never below what is asked for
         part = sqrt(pixels / (width * height))
         image.draft(None, (ceil(width * part), ceil(height * part)))
