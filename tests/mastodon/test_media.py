@@ -20,10 +20,11 @@ from PIL import Image
 from tests.mastodon.api import Api, World, check_shape, contract, world
 from tests.media.test_pictures import moving, saved, scene
 
-from covey.edge.keep_media import sweep
+from covey.edge.keep_media import StateBehind, sweep
 from covey.engine.counters import BUCKETS
 from covey.errors import REFUSALS
 from covey.limits import BODY_BYTES, IMAGE_BYTES, MEDIA_PER_POST, VIDEO_BYTES
+from covey.log import Log
 from covey.media import films
 from covey.messages import File, FinishMedia, RegisterMedia, Setting
 
@@ -370,6 +371,19 @@ def test_what_nobody_shows_any_more_leaves_the_disk(here: World) -> None:
     sweep(here.site.edge)
     assert fetched(here, kept["url"]).status_code == 200
     assert fetched(here, lost["url"]).status_code == 404
+
+
+def test_nothing_is_swept_while_the_state_is_being_built(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names too little then: after a restore, nearly nothing."""
+    made = sent(here.api("ida"), saved(scene(63, 40)))
+    path = here.site.edge.media.folder.file(made["url"].rpartition("/")[2])
+    os.utime(path, (1, 1))
+    monkeypatch.setattr(Log, "last_number", lambda log: 1 << 40)
+    with pytest.raises(StateBehind):
+        sweep(here.site.edge)
+    assert path.exists()
 
 
 def test_the_instance_says_what_can_be_sent(here: World) -> None:

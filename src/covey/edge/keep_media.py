@@ -11,6 +11,7 @@ from typing import Final
 
 from covey.edge.edge import Edge
 from covey.errors import Refused
+from covey.log import Log
 from covey.media import films
 from covey.state.queries import StateReader
 
@@ -32,18 +33,31 @@ async def _sweep_for_ever(edge: Edge) -> None:
             swept = await asyncio.to_thread(sweep, edge)
             if swept:
                 logger.info("%d media files that nothing names were deleted", swept)
+        except StateBehind:
+            logger.info("the media folder is not swept before the state is whole")
         except Exception:
             logger.exception("the media folder could not be swept")
         await asyncio.sleep(SWEEP_SECONDS)
 
 
+class StateBehind(Exception):
+    """The state lacks messages that the log holds: it is being built, and names too little."""
+
+
 def sweep(edge: Edge) -> int:
-    """Delete files that no row names, and what is half-done. → how many files went."""
-    # a connection of its own: this is another thread
-    with closing(StateReader(edge.reader.path)) as reader:
+    """Delete files that no row names, and what is half-done. → how many files went. Raises
+    StateBehind."""
+    # connections of its own: this is another thread
+    with (
+        closing(Log(edge.media.folder.path.parent / "log.db")) as log,
+        closing(StateReader(edge.reader.path)) as reader,
+    ):
+        last = log.last_number()
 
         def named(part: str) -> set[str]:
             with reader.snapshot() as snapshot:
+                if snapshot.applied < last:
+                    raise StateBehind
                 return {
                     name
                     for column in ("file", "small")
