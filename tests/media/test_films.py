@@ -172,6 +172,8 @@ def test_films_that_are_refused(
 def test_what_ffprobe_finds_damaged(ada: Api, programs: Programs) -> None:
     programs.probe(None)
     assert "damaged" in send(ada, mp4()).json()["error"]
+    programs.add("ffprobe", "sys.stderr.write('x' * 5_000_000); sys.exit(1)")
+    assert send(ada, mp4()).json()["code"] == "media_unreadable"
     programs.add("ffprobe", "print('no JSON')")
     assert send(ada, mp4()).json()["code"] == "media_unreadable"
 

@@ -22,7 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from covey.limits import GIF_FRAMES, IMAGE_PIXELS, IMAGE_PIXELS_KEPT, SMALL_PIXELS
+from covey.limits import GIF_FRAMES, IMAGE_BYTES, IMAGE_PIXELS, IMAGE_PIXELS_KEPT, SMALL_PIXELS
 from covey.media.blurhash import blurhash
 from covey.media.gif import Damaged, cleaned
 from covey.media.kinds import HEAD_BYTES, PICTURES, kind_of
@@ -110,6 +110,8 @@ def _make(source: Path, folder: Path, use: Use, kind: str) -> Made:
         upright = ImageOps.fit(upright, size, Image.Resampling.LANCZOS)
     upright.info = {}
     file = _write(upright, folder / "file", _kept_as(kind, upright))
+    if (folder / "file").stat().st_size > IMAGE_BYTES:  # a PNG whose palette is gone, or of noise
+        file = _write(upright, folder / "file", _small_as(upright))
     small = _scaled(upright, SMALL_PIXELS)
     drawn = None
     if small.size != upright.size and use == "post":

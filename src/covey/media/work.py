@@ -39,6 +39,10 @@ _TURN_SECONDS: Final = 600
 """For a picture to get its turn and be made; then its process is ended."""
 
 
+_SAID_BYTES: Final = 1 << 20
+"""Kept of what a program says: a damaged film can make it say very much."""
+
+
 class _Written(Struct, frozen=True):
     name: str
     media_type: str
@@ -198,7 +202,7 @@ async def run(*command: str, seconds: float) -> tuple[int, bytes]:
     assert process.stderr is not None
     try:
         async with asyncio.timeout(seconds):
-            out, err = await asyncio.gather(process.stdout.read(), process.stderr.read())
+            out, err = await asyncio.gather(_head(process.stdout), _head(process.stderr))
             status = await process.wait()
     except TimeoutError:
         return -1, b"it took too long"
@@ -208,6 +212,14 @@ async def run(*command: str, seconds: float) -> tuple[int, bytes]:
                 process.kill()
             await process.wait()
     return status, out if status == 0 else err
+
+
+async def _head(stream: asyncio.StreamReader) -> bytes:
+    """What comes first; the rest is read and forgotten."""
+    head = b""
+    while piece := await stream.read(1 << 16):
+        head += piece[: _SAID_BYTES - len(head)]
+    return head
 
 
 def _environment() -> dict[str, str]:
