@@ -147,6 +147,24 @@ UNREAD_MAX: Final = 1_000
 CONTEXT_ANCESTORS: Final = 40
 CONTEXT_DESCENDANTS: Final = 200
 
+# --- search -----------------------------------------------------------------------------------
+QUERY_CHARACTERS: Final = 500
+QUERY_TERMS: Final = 32
+SEARCH_POSTS: Final = 20_000
+"""That have the words, and are looked at for one page; the next goes on from there."""
+SEARCH_MS: Final = 1_000
+"""Then a search for posts ends with what it has found."""
+SEARCH_ACCOUNTS: Final = 200
+"""That begin as it is typed, of which the best are shown; tags likewise."""
+SEARCH_FOLLOWED: Final = 5_000
+"""Accounts that one follows, looked at for those that begin as it is typed (5 ms)."""
+SEARCH_OFFSET_MAX: Final = 400
+"""How many results can be passed over; further down one goes by ids."""
+SEARCHES_PER_WINDOW: Final = 300
+"""Per account (or address, when nobody is logged in) in READ_WINDOW_SECONDS, for each edge."""
+SEARCHES_WAITING: Final = 32
+"""Per edge: it looks for posts one search after the other."""
+
 # --- live -------------------------------------------------------------------------------------
 STREAM_BUFFER_EVENTS: Final = 1_000
 """Per connection; a reader further behind is cut off and resumes from its cursor."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.mastodon.api import Api, World, world
+from tests.readers.indexing import index
 
 from covey import mastodon
 from covey.mastodon.door import OPERATIONS
@@ -31,7 +32,7 @@ NAMES = [
     "covey", "since", "access_token", "options", "expires_in", "choices", "title",
     "replies_policy", "exclusive", "account_ids", "comment", "domain", "name", "for_new_accounts",
     "supported_types", "context", "filter_action", "keywords_attributes", "keyword", "status_id",
-    "whole_word",
+    "whole_word", "q", "type", "resolve", "offset", "following",
 ]  # fmt: skip
 NASTY = [
     "", " ", "0", "-1", "1", "2", "9223372036854775807", "9223372036854775808", "1e9",
@@ -90,6 +91,7 @@ def here() -> Iterator[World]:
     with world() as made:
         made.api("ada").status("a post")
         made.api("bea")
+        index(made.site._folder)
         yield made
 
 

@@ -81,11 +81,11 @@ def verify(data: Path, size: int, as_json: bool) -> None:
 
     The log: checksums, dense numbers, ids, bodies that decode. The state: row for row what the log
     makes of it, and the media files that it names. The homes that the arena holds (of the running
-    engine, or else of one built for this): the same posts as the merge gives. The queues of a sample
-    of accounts, their reading positions and unread counts: what a plain model of the server, which
-    shares no code with it, makes of the log; it is held in memory, about 1 KB a message. Exit code 1
-    names what differs. Nothing is changed, and a server may run meanwhile; it needs room for a
-    second state in the data folder.
+    engine, or else of one built for this): the same posts as the merge gives. The queues of a
+    sample of accounts, their reading positions and unread counts: what a plain model of the
+    server, which shares no code with it, makes of the log; it is held in memory, about 1 KB a
+    message. Exit code 1 names what differs. Nothing is changed, and a server may run meanwhile; it
+    needs room for a second state in the data folder.
 
     \b
     Example:

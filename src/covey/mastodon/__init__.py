@@ -22,6 +22,7 @@ def routes() -> list[BaseRoute]:
         policies,
         relations,
         scheduled,
+        search,
         statuses,
         streaming,
         tags,

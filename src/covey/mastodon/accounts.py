@@ -11,6 +11,7 @@ import msgspec
 from covey.edge import queues
 from covey.edge.access import secret_hash
 from covey.edge.cursor import Cursor, Page
+from covey.edge.known import is_known
 from covey.edge.media import register as register_media
 from covey.edge.passwords import hash_password
 from covey.edge.rates import subject_of
@@ -197,13 +198,7 @@ def account_of(call: Call, snapshot: Snapshot, number: int) -> AccountRow:
 
 
 def _known(call: Call, snapshot: Snapshot, row: AccountRow | None) -> AccountRow:
-    if row is None or row.standing == "pending":
-        raise Refused("not_found")
-    if row.kind == "group" and snapshot.row(
-        "select 1 from groups where number = ? and \"join\" = 'secret' and not exists"
-        ' (select 1 from memberships where "group" = groups.number and account = ?)',
-        (row.number, call.account),
-    ):
+    if row is None or not is_known(snapshot, row, call.account):
         raise Refused("not_found")
     return row
 

@@ -34,7 +34,7 @@ def _name(call: Call) -> str:
     return name
 
 
-def _fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
+def tag_fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
     """A Tag. Nobody counts its uses by day, so its history is empty."""
     fields: dict[str, Any] = {
         "id": name,
@@ -51,7 +51,7 @@ def _fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 def _shown(call: Call, name: str) -> Answer:
     with call.edge.snapshot() as snapshot:
-        return as_json(_fields(call, snapshot, name))
+        return as_json(tag_fields(call, snapshot, name))
 
 
 @operation("GET", "/api/v1/tags/*", needs="anyone")
@@ -91,7 +91,7 @@ async def followed(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         select = "select number, tag from tag_follows where account = ?"
         page = numbered(snapshot, cursor, select, "number", (call.account,))
-        items = [encode(_fields(call, snapshot, tag)) for _, tag in page.rows]
+        items = [encode(tag_fields(call, snapshot, tag)) for _, tag in page.rows]
         return listed(call, items, page.newest, page.oldest, page.older)
 
 

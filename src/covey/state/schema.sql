@@ -40,6 +40,10 @@ create table accounts (
     changed integer not null) strict;
 create unique index accounts_by_name on accounts (name_key);
 create index accounts_by_standing on accounts (standing) where standing != 'active';
+create index accounts_found_by_name on accounts (name_key)
+    where (discoverable = 1 or kind = 'group');
+create index accounts_found_by_display_name on accounts (display_name collate nocase)
+    where (discoverable = 1 or kind = 'group');
 create index accounts_by_look on accounts (look_key);
 create index accounts_by_email on accounts (email) where email != '';
 
