@@ -36,6 +36,7 @@ from covey.engine.folder import end_with
 from covey.engine.process import set_up_logging
 from covey.live.hub import Hub
 from covey.log import Log
+from covey.seal import load_seal
 from covey.settings import load
 from covey.state.queries import StateReader
 from covey.state.state import state_path
@@ -120,6 +121,7 @@ async def _serve(orders: Orders) -> None:
         arena=arena,
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
+        seal=load_seal(folder),
     )
     config = uvicorn.Config(
         application(edge), http=Connection, ws="none", lifespan="off", log_config=None,

@@ -12,6 +12,7 @@ from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
 from covey.messages import AnyMessage
+from covey.seal import Seal
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
 
@@ -31,6 +32,7 @@ class Edge:
         arena: ArenaReader | None,
         now: Callable[[], int],
         secret: bytes,
+        seal: Seal,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -44,6 +46,7 @@ class Edge:
         """Milliseconds since 1970."""
         self.secret = secret
         """32 bytes from `secrets/`, for CSRF tokens and the like."""
+        self.seal = seal
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
 
