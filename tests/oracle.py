@@ -73,6 +73,7 @@ from covey.messages import (
     RemoveFromList,
     RemoveMember,
     Restore,
+    RevokeApp,
     RevokeToken,
     SetFilter,
     SetGroupRole,
@@ -81,6 +82,8 @@ from covey.messages import (
     Setting,
     Suspend,
     Token,
+    TotpOff,
+    TotpOn,
     Unblock,
     UnblockDomain,
     Unbookmark,
@@ -93,6 +96,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    UseSession,
     Vote,
 )
 
@@ -245,8 +249,14 @@ class Oracle:
         self.accounts: dict[int, Account] = {}
         self.apps: dict[int, App] = {}
         self.grants: dict[bytes, tuple[int, int, str, int]] = {}
-        self.tokens: dict[bytes, int] = {}
-        self.sessions: dict[bytes, int] = {}
+        self.became: dict[bytes, bytes] = {}
+        """Hash of a code that was used → of the token that it became."""
+        self.tokens: dict[bytes, tuple[int, int, str]] = {}
+        """→ account, app, name."""
+        self.sessions: dict[bytes, tuple[int, int]] = {}
+        """→ account, when it was used last."""
+        self.factors: dict[int, tuple[int, set[bytes]]] = {}
+        """Account → step of the newest code, recovery codes that are left."""
         self.follows: dict[tuple[int, int], Followed] = {}
         """(follower, followed) → how."""
         self.wishes: dict[tuple[int, int], Followed] = {}
@@ -390,25 +400,60 @@ class Oracle:
                     raise No("already_done")
             case Token():
                 self._only_the_server(actor)
-                if message.app not in self.apps:
-                    raise No("app_unknown")
-                if message.account:
+                if message.account and (
+                    message.account not in self.accounts
+                    or self.accounts[message.account].standing != "pending"
+                ):
                     self._active(message.account)
+                if message.name:
+                    if message.app or not message.account or message.code_hash:
+                        raise No("app_unknown")
+                    own = [t[2] for t in self.tokens.values() if t[:2] == (message.account, 0)]
+                    if message.name in own:
+                        raise No("token_name_taken")
+                elif message.app not in self.apps:
+                    raise No("app_unknown")
                 if message.code_hash:
                     wanted = (message.app, message.account, message.scopes)
                     found = self.grants.get(message.code_hash)
                     if found is None or found[:3] != wanted or stamp >= found[3]:
                         raise No("grant_unknown")
+                    if message.code_hash in self.became:
+                        raise No("grant_unknown")
                 if message.token_hash in self.tokens:
                     raise No("already_done")
             case RevokeToken(token_hash=hash_):
-                if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_]):
+                if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_][0]):
+                    raise No("not_found")
+            case RevokeApp(app=app):
+                mine = [token[:2] for token in self.tokens.values()]
+                mine += [(grant[1], grant[0]) for grant in self.grants.values()]
+                if not app or (actor, app) not in mine:
                     raise No("not_found")
             case OpenSession(session_hash=hash_):
                 if hash_ in self.sessions:
                     raise No("already_done")
-            case CloseSession(session_hash=hash_):
-                if self.sessions.get(hash_) != actor:
+                if actor in self.factors:
+                    newest, left = self.factors[actor]
+                    if message.recovery_hash:
+                        if message.recovery_hash not in left:
+                            raise No("code_wrong")
+                    elif not message.step:
+                        raise No("second_factor_needed")
+                    elif message.step <= newest:
+                        raise No("code_used")
+            case CloseSession(session_hash=hash_) | UseSession(session_hash=hash_):
+                if hash_ not in self.sessions or self.sessions[hash_][0] != actor:
+                    raise No("not_found")
+            case TotpOn():
+                if actor == SERVER or actor in self.groups:
+                    raise No("not_found")
+                if actor in self.factors:
+                    raise No("second_factor_on")
+            case TotpOff(account=account):
+                if actor not in (SERVER, account):
+                    raise No("not_yours")
+                if account not in self.factors:
                     raise No("not_found")
             case Follow(account=target):
                 self._there(target)
@@ -869,9 +914,9 @@ class Oracle:
                 self.sessions = {
                     hash_: whose
                     for hash_, whose in self.sessions.items()
-                    if whose != account or hash_ == kept
+                    if whose[0] != account or hash_ == kept
                 }
-                self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+                self.tokens = {h: token for h, token in self.tokens.items() if token[0] != account}
                 self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
             case SetRole(account=account, role=role):
                 self.accounts[account].role = role
@@ -881,14 +926,31 @@ class Oracle:
                 until = self.stamp + limits.GRANT_MS
                 self.grants[message.code_hash] = (message.app, actor, message.scopes, until)
             case Token():
-                self.grants.pop(message.code_hash, None)
-                self.tokens[message.token_hash] = message.account
+                if message.code_hash:
+                    self.became[message.code_hash] = message.token_hash
+                self.tokens[message.token_hash] = (message.account, message.app, message.name)
             case RevokeToken(token_hash=hash_):
                 del self.tokens[hash_]
+            case RevokeApp(app=app):
+                self.tokens = {h: t for h, t in self.tokens.items() if t[:2] != (actor, app)}
+                self.grants = {h: g for h, g in self.grants.items() if g[:2] != (app, actor)}
             case OpenSession(session_hash=hash_):
-                self.sessions[hash_] = actor
-            case CloseSession(session_hash=hash_):
-                del self.sessions[hash_]
+                self.sessions[hash_] = (actor, self.stamp)
+                if actor in self.factors:
+                    newest, left = self.factors[actor]
+                    self.factors[actor] = (message.step or newest, left - {message.recovery_hash})
+            case UseSession(session_hash=hash_):
+                self.sessions[hash_] = (actor, self.stamp)
+            case CloseSession(session_hash=hash_, others=others):
+                self.sessions = {
+                    h: whose
+                    for h, whose in self.sessions.items()
+                    if whose[0] != actor or (h == hash_) == others
+                }
+            case TotpOn():
+                self.factors[actor] = (message.step, set(message.recovery_hashes))
+            case TotpOff(account=account):
+                del self.factors[account]
             case Profile():
                 self.accounts[actor].locked = message.locked
             case Follow(account=target):
@@ -1151,12 +1213,13 @@ class Oracle:
             self.suspended.add(account)
 
     def _end_access(self, account: int) -> None:
-        self.sessions = {h: whose for h, whose in self.sessions.items() if whose != account}
-        self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+        self.sessions = {h: whose for h, whose in self.sessions.items() if whose[0] != account}
+        self.tokens = {h: token for h, token in self.tokens.items() if token[0] != account}
         self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
 
     def _dissolve(self, account: int) -> None:
         """All that a closed account held goes. Whom it blocked stays blocked."""
+        self.factors.pop(account, None)
         for follower, followed in list(self.follows):
             if account in (follower, followed):
                 self._unfollow(follower, followed)

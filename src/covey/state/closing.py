@@ -105,6 +105,8 @@ PARTS: Final[tuple[tuple[str, End], ...]] = (
     _row("notifications", "number"),
     _row("conversations", "thread"),
     _row("positions", "queue"),
+    _row("second_factors", "account"),
+    _row("recovery_codes", "code_hash"),
     _row("invites", "code_hash"),
 )  # fmt: skip
 """What an account holds, in the order in which it goes: a query for it, and how one thing ends."""
