@@ -23,6 +23,7 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "log_in_failed": (401, "Name or password is wrong."),
     "second_factor_needed": (401, "This account has a second factor: its code is needed, too."),
     "second_factor_on": (422, "The second factor is on already."),
+    "second_factor_unreadable": (500, "The server can't read this account's second factor. Use a recovery code, or ask who runs it."),
     "code_wrong": (422, "This is not the code of this moment, and no recovery code that is left."),
     "code_used": (422, "This code was used before. Wait for the next one: at most 30 seconds."),
     "log_in_needed": (401, "This needs an account: log in, then do it again."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from covey.errors import Refused
 from covey.limits import (
@@ -40,7 +41,9 @@ from covey.state.time import due_of, schedule
 OUT_OF_BAND: Final = "urn:ietf:wg:oauth:2.0:oob"
 """Redirect URI of apps that show the code to be copied."""
 
-_REDIRECT: Final = re.compile(r"[a-z][a-z0-9+.-]*:[^\s#<>\"]+", re.ASCII)
+_REDIRECT: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!$-;=?-~]+")
+"""Visible ASCII without `"`, `#`, `<`, `>`."""
+_NEVER: Final = ("javascript:", "data:", "vbscript:", "file:", "about:", "blob:")
 
 
 @check_of(App)
@@ -57,12 +60,23 @@ def check_app(state: State, actor: int, message: App, stamp: int) -> None:
     if not message.redirect_uris:
         raise Refused("parameter_missing", name="redirect_uris")
     for uri in message.redirect_uris:
-        forbidden = uri.lower().startswith(("javascript:", "data:", "vbscript:", "file:"))
-        if uri != OUT_OF_BAND and (
-            forbidden or len(uri) > URL_CHARACTERS or not _REDIRECT.fullmatch(uri)
-        ):
+        if uri != OUT_OF_BAND and not _is_redirect(uri):
             raise Refused("redirect_uri_malformed")
     _require_new(state, "apps", "client_id", message.client_id)
+
+
+def _is_redirect(uri: str) -> bool:
+    """An address that a browser may be sent to, and that says where it leads: no name before the
+    host, which people would take for the host."""
+    if len(uri) > URL_CHARACTERS or uri.startswith(_NEVER) or not _REDIRECT.fullmatch(uri):
+        return False
+    try:
+        parts = urlsplit(uri)
+        return not uri.startswith(("http:", "https:")) or (
+            bool(parts.hostname) and "@" not in parts.netloc
+        )
+    except ValueError:
+        return False
 
 
 def _require_new(state: State, table: str, column: str, secret: bytes | str) -> None:

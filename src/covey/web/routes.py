@@ -7,7 +7,19 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from covey.errors import Refused
-from covey.web import accounts, acts, groups, lists, notifications, profiles, reading, writing
+from covey.web import (
+    access,
+    accounts,
+    acts,
+    groups,
+    lists,
+    log_in,
+    notifications,
+    profiles,
+    reading,
+    second_factor,
+    writing,
+)
 from covey.web.live import Live
 from covey.web.static import FILES
 from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
@@ -36,7 +48,7 @@ def routes() -> list[BaseRoute]:
         get("/tags/{tag}", reading.tag),
         get("/notifications", notifications.notifications, member=True),
         get("/signup", accounts.sign_up_page),
-        get("/login", accounts.log_in_page),
+        get("/login", log_in.log_in_page),
         get("/bookmarks", reading.bookmarks, member=True),
         get("/groups", groups.groups_page, member=True),
         get("/groups/new", groups.new_page, member=True),
@@ -44,6 +56,8 @@ def routes() -> list[BaseRoute]:
         get("/lists/{number:int}", lists.list_page, member=True),
         get("/lists/{number:int}/members", lists.members_page, member=True),
         get("/settings", accounts.settings_page, member=True),
+        get("/settings/access", access.access_page, member=True),
+        get("/settings/second-factor", second_factor.second_factor_page, member=True),
         get("/@{name}", profiles.profile),
         get("/@{name}/followers", reading.followers),
         get("/@{name}/following", reading.following),
@@ -53,11 +67,18 @@ def routes() -> list[BaseRoute]:
         get("/@{name}/{id:post}/edit", writing.edit_page, member=True),
         get("/@{name}/{id:post}/delete", reading.delete_page, member=True),
         post("/signup", accounts.sign_up, member=False),
-        post("/login", accounts.log_in, member=False),
-        post("/logout", accounts.log_out),
+        post("/login", log_in.log_in, member=False),
+        post("/login/code", log_in.log_in_code, member=False),
+        post("/logout", log_in.log_out),
         post("/settings", accounts.save_settings),
         post("/settings/password", accounts.change_password),
-        post("/settings/session", accounts.close_session),
+        post("/settings/access/session", access.close_session),
+        post("/settings/access/sessions", access.close_other_sessions),
+        post("/settings/access/app", access.revoke_app),
+        post("/settings/access/token", access.create_token),
+        post("/settings/access/token/revoke", access.revoke_token),
+        post("/settings/second-factor", second_factor.turn_on),
+        post("/settings/second-factor/off", second_factor.turn_off),
         post("/post", writing.post),
         post("/home/read", acts.mark_home_read),
         post("/notifications/read", acts.mark_notifications_read),
