@@ -54,7 +54,7 @@ def may(scopes: list[str]) -> list[tuple[str, str]]:
              " change your profile, lists and filters.")
         )  # fmt: skip
     elif does:
-        found.append(("Act as you, in some things", _sentence(does)))
+        found.append(("Act as you in some things", _sentence(does)))
     if "follow" in scopes and not {"read", "write"} <= {*scopes}:
         found.append(
             ("Change whom you follow", "Follow, mute and block for you, and see whom you do.")

@@ -34,8 +34,8 @@ def page(
 <p><strong>{escape(account.shown_name)}</strong>
 <span class="soft">logged in as @{escape(account.name)}</span></p>
 <a href="{escape(log_in)}">Not you?</a></div>
-<section class="may"><h2>It could</h2><ul>{lines}</ul></section>
-<section class="not"><h2>It could not</h2><ul>{never}</ul></section>
+<section class="may"><h2>It will be able to</h2><ul>{lines}</ul></section>
+<section class="not"><h2>It will not be able to</h2><ul>{never}</ul></section>
 <form method="post" action="/oauth/authorize">{hidden}
 <button class="main" name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Do not allow</button></form>
