@@ -60,12 +60,12 @@ def check_app(state: State, actor: int, message: App, stamp: int) -> None:
     if not message.redirect_uris:
         raise Refused("parameter_missing", name="redirect_uris")
     for uri in message.redirect_uris:
-        if uri != OUT_OF_BAND and not _is_redirect(uri):
+        if uri != OUT_OF_BAND and not is_redirect(uri):
             raise Refused("redirect_uri_malformed")
     _require_new(state, "apps", "client_id", message.client_id)
 
 
-def _is_redirect(uri: str) -> bool:
+def is_redirect(uri: str) -> bool:
     """An address that a browser may be sent to, and that says where it leads: no name before the
     host, which people would take for the host."""
     if len(uri) > URL_CHARACTERS or uri.startswith(_NEVER) or not _REDIRECT.fullmatch(uri):

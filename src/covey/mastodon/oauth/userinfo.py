@@ -6,6 +6,7 @@ from covey.edge.images import avatar_url
 from covey.mastodon.door import Answer, Call, as_json, operation
 
 
+@operation("GET", "/oauth/userinfo", "profile")
 async def userinfo(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         row = snapshot.account(call.account)
@@ -20,7 +21,3 @@ async def userinfo(call: Call) -> Answer:
             "picture": avatar_url(call.public_url, row.name),
         }
     )
-
-
-for _method in ("GET", "POST"):  # OpenID Connect has both
-    operation(_method, "/oauth/userinfo", "profile")(userinfo)
