@@ -25,7 +25,7 @@ from covey.cli.population import population
 from covey.cli.population.acts import Say
 from covey.cli.population.living import Living
 from covey.cli.population.people import READER
-from covey.cli.population.settling import Settling
+from covey.cli.population.settling import STORY_DAYS, Settling, StoryClock, engine_by
 from covey.edge.passwords import verify_now
 from covey.engine.attach import attach
 from covey.keys import edge_key
@@ -76,13 +76,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoFolder:
     made = DemoFolder(tmp_path_factory.mktemp("demo") / "data")
 
     async def settle() -> None:
-        async with attach(made.path) as engine:
-            broken = asyncio.create_task(Settling(engine, made, MADE).run())
+        async with engine_by(clock := StoryClock(made.made), made.path) as engine:
+            broken = asyncio.create_task(Settling(engine, made, MADE, clock).run())
             while engine.applied < 300 and not broken.done():
                 await asyncio.sleep(0.001)
             broken.cancel()
             await asyncio.wait([broken])
-            await Settling(engine, made, MADE).run()
+        async with engine_by(clock := StoryClock(made.made), made.path) as engine:
+            await Settling(engine, made, MADE, clock).run()
 
     asyncio.run(settle())
     made.settle()
@@ -123,6 +124,33 @@ def test_all_are_there_once(demo: DemoFolder, state: StateReader) -> None:
         assert author is not None
         assert author.note == MADE.people[5].note
         assert author.facets[1][0].name == MADE.people[5].note.rpartition("#")[2].casefold()
+
+
+def test_they_lived_for_two_weeks_by_day_more_than_by_night(
+    demo: DemoFolder, state: StateReader
+) -> None:
+    day = 86_400_000
+    with state.snapshot() as snapshot:
+        stamps = [row[0] for row in snapshot.rows("select stamp from posts order by id")]
+    assert demo.made - STORY_DAYS * day <= stamps[0] < demo.made - (STORY_DAYS - 1) * day
+    assert demo.made - day / 2 < stamps[-1] <= demo.made
+    per_hour = [sum(stamp // 3_600_000 % 24 in hours for stamp in stamps) for hours in (
+        range(1, 6), range(13, 18))]  # fmt: skip
+    assert per_hour[0] < per_hour[1] / 2
+
+
+def test_the_storys_clock_never_goes_back_and_ends_now() -> None:
+    end = 1_800_000_000_000
+    clock = StoryClock(end)
+    seen = [clock()]
+    for step in range(1001):
+        clock.reach(step / 1000)
+        seen.append(clock())
+    assert seen == sorted(seen)
+    assert abs(seen[0] - (end - STORY_DAYS * 86_400_000)) < 2
+    assert abs(seen[-1] - end) < 2
+    clock.reach(0.5)
+    assert clock() == seen[-1]
 
 
 def test_three_can_log_in_and_no_other(demo: DemoFolder, state: StateReader) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from tests.histories import START_MS, Submission, founding
 
 from covey.errors import Refused
+from covey.keys import answer_hash
 from covey.log import Log
 from covey.messages import (
     Announce,
@@ -71,9 +72,12 @@ class PlainEngine:
             if not key:
                 self._keys += 1
                 key = b"e" + self._keys.to_bytes(16, "little")
-            before = answered(state, actor, key, stamp)
-            if before:
-                answers.append(Entry(before[0], stamp, actor, key, before[1], message))
+            hash_ = answer_hash(actor, key)
+            number = answered(state, [hash_], stamp).get(hash_)
+            if number:
+                row = self.log.row(number)
+                id_ = row[5] if row else entries[number - entries[0].number].id
+                answers.append(Entry(number, stamp, actor, key, id_, message))
                 continue
             try:
                 check(state, actor, message, stamp)

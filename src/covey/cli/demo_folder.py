@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,12 +50,18 @@ class DemoFolder:
             )
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         passwords = {name: _password() for name in LOG_INS}
-        self._facts = {"seed": SEED, "passwords": passwords, "settled": False}
+        made = time.time_ns() // 1_000_000
+        self._facts = {"seed": SEED, "made": made, "passwords": passwords, "settled": False}
         self._save()
 
     @property
     def seed(self) -> int:
         return int(self._facts["seed"])
+
+    @property
+    def made(self) -> int:
+        """When, in milliseconds since 1970."""
+        return int(self._facts["made"])
 
     @property
     def passwords(self) -> dict[str, str]:

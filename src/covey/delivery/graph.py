@@ -6,7 +6,7 @@ by `apply`; a batch that fails is undone, rows and graph alike.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from pyroaring import BitMap
@@ -21,11 +21,13 @@ class Relation(Generic[Target]):
     """One kind of edge, seen from its target: target → accounts. An empty bitmap is 106 bytes, so
     they are made on first use."""
 
-    __slots__ = ("_journal", "_sets")
+    __slots__ = ("_journal", "_sets", "get")
 
     def __init__(self, journal: list[tuple[Relation[Any], Any, int, bool]]) -> None:
         self._sets: dict[Target, BitMap] = {}
         self._journal = journal
+        self.get: Callable[[Target], BitMap | None] = self._sets.get
+        """The accounts, not to be changed; None where there are none."""
 
     def __getitem__(self, target: Target) -> BitMap:
         """The accounts; not to be changed."""
@@ -118,7 +120,12 @@ class Graph:
 
     def aside(self, account: int) -> BitMap:
         """Who gets nothing of `account`: they block or mute it, or it blocks them."""
-        return self.blockers[account] | self.muters[account] | self.blocks[account]
+        found = [
+            accounts
+            for relation in (self.blockers, self.muters, self.blocks)
+            if (accounts := relation.get(account))
+        ]
+        return BitMap().union(*found) if found else BitMap()
 
     def commit(self) -> None:
         """What was changed stays."""

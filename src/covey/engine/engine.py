@@ -11,14 +11,17 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import apsw
 import numpy as np
 from msgspec import Struct
 from pyroaring import BitMap
 
+from covey.database import STORAGE_ERRORS
 from covey.delivery.arena import Arena
-from covey.delivery.audience import Candidate, Reach, audience
+from covey.delivery.audience import DIRECT, PUBLIC, Candidate, audience
+from covey.engine.answers import Accepted as Accepted
+from covey.engine.answers import Answer as Answer
 from covey.errors import Fatal, Refused
+from covey.keys import answer_hash, expiry
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
 from covey.messages import (
@@ -40,19 +43,9 @@ from covey.messages import (
 from covey.state.all import answered, apply, check
 from covey.state.candidates import FROZEN, candidate_of
 from covey.state.drafts import posts_now
-from covey.state.state import Outcome, State
+from covey.state.state import EVERYBODY, Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
-
-_STORAGE_ERRORS: Final = (
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-    apsw.CantOpenError,
-    apsw.ProtocolError,
-)
 
 
 class Submission(Struct, frozen=True):
@@ -63,25 +56,14 @@ class Submission(Struct, frozen=True):
     message: AnyMessage
 
 
-class Accepted(Struct, frozen=True):
-    """The message stands in the log, durable and visible."""
-
-    number: int
-    id: int
-    repeated: bool = False
-    """It was accepted before, under the same key."""
-
-
-Answer = Accepted | Refused
-
-
 class Event(Struct, frozen=True):
     """Something that connected readers are told of.
 
-    `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
-    (0); `accounts` are those whose home (posts), notifications ("notification") or positions
-    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME",
-    "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that its author is in."""
+    `kind` is "post" (subject: post id), "notification" (0), "conversation" (post id: a direct post
+    came, or became another, or went), or one of `Outcome.changes`; `accounts` are those whose own
+    queues it concerns (`live.presence.told` says which); `queues` are the shared queues it stands
+    in: "public", "tag/NAME", "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that
+    its author is in."""
 
     number: int
     kind: str
@@ -183,7 +165,7 @@ class Engine:
         for entry in entries:
             try:
                 apply(state, entry, outcome)
-            except _STORAGE_ERRORS:
+            except STORAGE_ERRORS:
                 raise
             except Exception as error:
                 raise Fatal(
@@ -202,7 +184,7 @@ class Engine:
         """
         try:
             batch = self._prepare(submissions)
-        except _STORAGE_ERRORS:
+        except STORAGE_ERRORS:
             raise
         except Exception as error:
             self.state.rollback()
@@ -236,15 +218,21 @@ class Engine:
         """Steps 1 to 3: check, order, apply. Rows that nobody sees yet."""
         state = self.state
         batch = _Batch(len(submissions))
+        if not submissions:
+            return batch
         # within a run the clock handed in does not fall; over a restart the last stamp holds
         stamp = max(self.now(), state.stamp)
         state.begin()
+        hashes = [answer_hash(submission.actor, submission.key) for submission in submissions]
+        before = answered(state, hashes, stamp)
         for place, submission in enumerate(submissions):
             actor, key, message = submission.actor, submission.key, submission.message
-            before = answered(state, actor, key, stamp)
-            if before is not None:
-                batch.answers[place] = Accepted(*before, repeated=True)
-                continue
+            hash_ = hashes[place]
+            if hash_ in before:
+                repeated = self._accepted_before(batch, before[hash_], actor, key)
+                if repeated:
+                    batch.answers[place] = repeated
+                    continue
             try:
                 check(state, actor, message, stamp)
             except Refused as refused:
@@ -257,7 +245,23 @@ class Engine:
             self._address(batch)
             batch.entries.append(entry)
             batch.answers[place] = Accepted(number, entry.id)
+            if expiry(key, stamp) is not None:
+                before[hash_] = number
         return batch
+
+    def _accepted_before(
+        self, batch: _Batch, number: int, actor: int, key: bytes
+    ) -> Accepted | None:
+        """The answer to message `number`, if this was its key and not one of the same hash."""
+        first = batch.entries[0].number if batch.entries else number + 1
+        if number >= first:
+            entry = batch.entries[number - first]
+            found = entry.actor, entry.key, entry.id
+        else:
+            row = self.log.row(number)
+            assert row, f"the log holds message {number}, whose key the state remembers"
+            found = row[3:6]
+        return Accepted(number, found[2], repeated=True) if found[:2] == (actor, key) else None
 
     def _new_id(self, message: AnyMessage, stamp: int) -> int:
         kind = type(message)
@@ -282,35 +286,41 @@ class Engine:
             readers = audience(graph, post)
             batch.ids.append(post.id)
             batch.readers.append(readers)
-            queues = (*_shared_queues(post), *self._lists_with(post))
+            queues = _shared_queues(post) + self._lists_with(post)
             batch.events.append(Event(number, "post", post.id, readers, queues))
+            if post.visibility == DIRECT:
+                batch.events.append(_conversation(number, post))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
             queues = ()
+            if account == EVERYBODY:
+                readers = BitMap(range(1, self.state.accounts + 1))
             if kind in ("delete", "edit"):
-                readers, queues = self._who_had(subject)
+                row = self.state.row(f"select {FROZEN} from posts where id = ?", (subject,))
+                post = candidate_of(row)  # type: ignore[arg-type]
+                readers, queues = self._who_had(post)
+                if post.visibility == DIRECT:
+                    batch.events.append(_conversation(number, post))
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
         outcome.notifications.clear()
         outcome.changes.clear()
 
-    def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
+    def _who_had(self, post: Candidate) -> tuple[BitMap, tuple[str, ...]]:
         """Who is told that the post is gone, or is another."""
-        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
-        post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
         queues = (*_group_queues(post), *self._lists_with(post))
-        if post.visibility == Reach.PUBLIC:
+        if post.visibility == PUBLIC:
             # which tags it has now is another matter: whoever watches a tag is told
             queues += ("public", "tag/")
         return readers, queues
 
     def _lists_with(self, post: Candidate) -> tuple[str, ...]:
         """The lists that the author is in; which of them show the post, edges find out."""
-        if not self.lists_watched or post.visibility == Reach.DIRECT:
+        if not self.lists_watched or post.visibility == DIRECT:
             return ()
         rows = self.state.execute(
             "select list from list_members where account = ? order by list", (post.account,)
@@ -330,9 +340,8 @@ class Engine:
         if batch.ids:
             offsets = np.zeros(len(batch.ids) + 1, np.int64)
             np.cumsum([len(readers) for readers in batch.readers], out=offsets[1:])
-            recipients = np.concatenate(
-                [np.frombuffer(readers.to_array(), np.uint32) for readers in batch.readers]
-            )
+            accounts_of_each = [readers.to_array() for readers in batch.readers]
+            recipients = np.frombuffer(b"".join(accounts_of_each), np.uint32)
             arena.deliver(np.array(batch.ids, np.uint64), offsets, recipients)
             self.deliveries += len(recipients)
         for readers, floor in outcome.wide_floors:
@@ -356,16 +365,22 @@ class Engine:
         self.log.close()
 
 
+def _conversation(number: int, post: Candidate) -> Event:
+    """What is said to those who take part in it; edges look whether each may see it."""
+    return Event(number, "conversation", post.id, BitMap((post.account, *post.mentioned)))
+
+
 def _shared_queues(post: Candidate) -> tuple[str, ...]:
     """The queues of everybody and of groups that the post stands in. Replies to others stand in
     public not."""
     queues = _group_queues(post)
-    if post.visibility == Reach.PUBLIC and not post.boost_of:
+    if post.visibility == PUBLIC and not post.boost_of:
         if not post.reply_to or post.reply_account == post.account:
             queues += ("public",)
-        queues += tuple(f"tag/{tag}" for tag in post.tags)
+        if post.tags:
+            queues += tuple([f"tag/{tag}" for tag in post.tags])
     return queues
 
 
 def _group_queues(post: Candidate) -> tuple[str, ...]:
-    return tuple(f"group/{group}" for group in post.groups)
+    return tuple([f"group/{group}" for group in post.groups]) if post.groups else ()

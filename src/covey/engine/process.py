@@ -7,6 +7,7 @@ Its one argument is a JSON object, see `Orders`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import logging
 import os
@@ -29,6 +30,7 @@ from covey.engine.folder import LOCK_SECONDS, Locked, end_with, folder_lock
 from covey.engine.server import Server
 from covey.errors import Fatal
 from covey.log import Log, LogDamaged
+from covey.settings import set_up_logging
 from covey.state.state import State, StateAhead, state_path
 
 logger: Final = logging.getLogger("covey.engine")
@@ -39,6 +41,9 @@ HOPELESS: Final = 3
 
 KERNEL_FOLDER: Final = "kernel"
 """In the data folder: the compiled kernel's machine code. It may be thrown away."""
+GARBAGE_OBJECTS: Final = 50_000
+"""Python looks for cycles after so many new objects: its own 700 are a part of one batch, and the
+looks took 4 % of a post's CPU. Nothing in a batch is a cycle."""
 WARM_UP_AFTER_SECONDS: Final = 2.0
 """The edges start meanwhile, and want the cores."""
 
@@ -72,12 +77,6 @@ def main() -> None:
         _run(orders)
     except (Locked, StateAhead, LogDamaged, WrongDatabase, Fatal) as error:
         _give_up(str(error))
-
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
 
 
 def _give_up(sentence: str) -> NoReturn:
@@ -124,8 +123,16 @@ def _serve(orders: Orders, folder: Path, engine: Engine) -> None:
         await server.run(lambda: _ready(orders.ready_fd))
         warming.cancel()
 
+    collect_rarely()
     uvloop.run(serve())
     engine.close()
+
+
+def collect_rarely() -> None:
+    """What is there now, graph and code, stays and is not looked through again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 async def _warm_up(orders: Orders, arena: Arena) -> None:

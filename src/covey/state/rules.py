@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from covey.errors import Refused
-from covey.keys import expiry
+from covey.keys import answer_hash, expiry
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import Entry, Message
+from covey.state.queries import numbers
 from covey.state.standing import require_active
 from covey.state.state import Outcome, State
 
@@ -67,30 +68,29 @@ def apply(state: State, entry: Entry, outcome: Outcome) -> None:
     expires = expiry(entry.key, stamp)
     if expires is not None:
         state.execute(
-            "insert or replace into answers values (?, ?, ?, ?, ?)",
-            (entry.actor, entry.key, number, entry.id, expires),
+            "insert or replace into answers values (?, ?, ?)",
+            (answer_hash(entry.actor, entry.key), number, expires),
         )
     state.applied, state.stamp = number, stamp
     if number % PRUNE_EVERY == 0:
         _prune(state, stamp)
 
 
-def answered(state: State, actor: int, key: bytes, stamp: int) -> tuple[int, int] | None:
-    """(number, id) of the message that was accepted under this key before."""
-    row = state.row(
-        "select number, id, expires from answers where actor = ? and key = ?", (actor, key)
+def answered(state: State, hashes: Sequence[int], stamp: int) -> dict[int, int]:
+    """`answer_hash` → number, of those (at least one) under which a message was accepted before."""
+    rows = state.execute(
+        "select hash, number from answers where hash in carray(?) and (expires = 0 or expires > ?)",
+        (numbers(hashes), stamp),
     )
-    if row is None or (row[2] and row[2] <= stamp):
-        return None
-    return row[0], row[1]
+    return dict(rows)
 
 
 def _prune(state: State, stamp: int) -> None:
     from covey.limits import CHANGES_MS
 
     state.execute(
-        "delete from answers where (actor, key) in (select actor, key from answers"
-        " where expires != 0 and expires <= ? order by expires, actor, key limit ?)",
+        "delete from answers where hash in (select hash from answers"
+        " where expires != 0 and expires <= ? order by expires, hash limit ?)",
         (stamp, ROWS_PER_MESSAGE),
     )
     state.execute(

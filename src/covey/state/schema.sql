@@ -183,6 +183,7 @@ create table pins (
 create table muted_threads (
     account integer not null, thread integer not null,
     primary key (account, thread)) strict, without rowid;
+create index muted_threads_by_thread on muted_threads (thread);
 
 -- queues ------------------------------------------------------------------------------------------
 create table notifications (            -- at most one per account and number
@@ -262,10 +263,10 @@ create table invites (
 create table settings (name text primary key, value text not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
-create table answers (
-    actor integer not null, key blob not null, number integer not null, id integer not null,
-    expires integer not null,           -- stamp; 0: never
-    primary key (actor, key)) strict, without rowid;
+create table answers (                  -- what was accepted under a key
+    hash integer primary key,           -- of actor and key (keys.answer_hash); both stand in the log
+    number integer not null,
+    expires integer not null) strict;   -- stamp; 0: never
 create index answers_by_expiry on answers (expires) where expires != 0;
 create table dues (
     number integer primary key,         -- of the message that made it

@@ -18,12 +18,15 @@ _FORBIDDEN: Final = re.compile(
     # reach outside itself; non-characters; halves of surrogate pairs
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
+_BREAK: Final = re.compile("[\n\t\u2028\u2029]")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _WEB: Final = re.compile(r"https?://[^\s/?#]+[^\s]*")
 
 
 def check_text(what: str, text: str, limit: int, *, lines: bool = True) -> None:
     """Raises Refused("text_character" or "text_long"). `limit` in characters."""
+    if not text:
+        return
     if len(text) > limit:
         raise Refused("text_long", what=what, count=len(text), limit=limit)
     check_characters(what, text, lines=lines)
@@ -32,7 +35,7 @@ def check_text(what: str, text: str, limit: int, *, lines: bool = True) -> None:
 def check_characters(what: str, text: str, *, lines: bool = True) -> None:
     """Raises Refused("text_character")."""
     found = _FORBIDDEN.search(text)
-    if found or (not lines and (found := re.search("[\n\t\u2028\u2029]", text))):
+    if found or (not lines and (found := _BREAK.search(text))):
         raise Refused("text_character", what=what, point=f"{ord(found[0]):04X}")
 
 
@@ -48,7 +51,10 @@ def check_url(what: str, url: str) -> None:
 
 def counted(text: str, links: Sequence[Link]) -> int:
     """The length of a post in characters, where an address counts LINK_CHARACTERS."""
-    return len(text) + sum(LINK_CHARACTERS - (link.end - link.start) for link in links)
+    length = len(text)
+    for link in links:
+        length += LINK_CHARACTERS - (link.end - link.start)
+    return length
 
 
 def check_facets(

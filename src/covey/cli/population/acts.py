@@ -76,7 +76,7 @@ class Life:
             self._followers[followed].append(follower)
             self._following[follower].append(followed)
         # who has followers has more to say
-        self._talkative = [1 + len(self._followers[place]) ** 0.5 for place in range(len(people))]
+        self._talkative = [1 + len(self._followers[place]) ** 0.75 for place in range(len(people))]
         self._recent: deque[_Said] = deque(maxlen=REMEMBERED)
         self._texts: set[str] = set()
         self._count = 0

@@ -1,13 +1,22 @@
 """The population moves in: `python -m covey.cli.population.settling FOLDER`, a process of its own
-because the supervisor that comes after it has no use for what is imported here."""
+because the supervisor that comes after it has no use for what is imported here.
+
+It lived for STORY_DAYS before somebody looks: the engine here is given a clock that stands so far
+back and comes up to ours with what is submitted.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+import uvloop
 
 from covey.cli.demo_folder import DemoFolder
 from covey.cli.population import Population, population
@@ -15,16 +24,31 @@ from covey.cli.population.acts import Act, Boost, Say
 from covey.cli.population.people import READER, Person
 from covey.cli.progress import progress
 from covey.cli.submitting import in_flight, submit
+from covey.delivery.arena import Arena, make_arena_file
 from covey.edge.passwords import hash_now
 from covey.edge.text import parse
-from covey.engine.attach import attach
-from covey.engine.client import Submitter
+from covey.engine.attach import arena_bytes, make_folder
+from covey.engine.client import EngineClient, Submitter, connect
+from covey.engine.engine import Engine
+from covey.engine.folder import folder_lock
+from covey.engine.server import Server
 from covey.errors import Refused
+from covey.limits import ACCOUNTS_MAX
+from covey.log import Log
 from covey.messages import SERVER, AnyMessage, Favourite, Follow, Post, Profile, Read, Register
 from covey.messages import Boost as BoostMessage
 from covey.settings import Settings
+from covey.state.state import State, state_path
 
 AT_ONCE: Final = 256
+ACTS_AT_ONCE: Final = 8
+"""What comes to the engine together has one stamp: a post or two, and who likes them."""
+STORY_DAYS: Final = 14
+_DAY_MS: Final = 86_400_000
+_QUIET_HOUR: Final = 3
+"""Of the day (UTC), when fewest are awake."""
+_QUIET: Final = 0.8
+"""Then so much less is said than on average."""
 UNREAD_POSTS: Final = 400
 """The reader's home stands so many posts of everybody's behind the newest one."""
 
@@ -32,7 +56,7 @@ UNREAD_POSTS: Final = 400
 def main() -> None:
     demo = DemoFolder(Path(sys.argv[1]))
     try:
-        asyncio.run(settle(demo))
+        uvloop.run(settle(demo))
     except KeyboardInterrupt:
         sys.exit(130)
     demo.settle()
@@ -42,13 +66,65 @@ async def settle(demo: DemoFolder) -> None:
     """Submit the whole population, many messages at a time. When it was broken off before, it goes
     on: each message has the same key again."""
     made = population(demo.seed)
-    async with attach(demo.path) as engine:
-        await Settling(engine, demo, made).run()
+    clock = StoryClock(demo.made)
+    async with engine_by(clock, demo.path) as engine:
+        await Settling(engine, demo, made, clock).run()
+
+
+class StoryClock:
+    """Goes from STORY_DAYS before `end` (ms since 1970) to it, faster by night than by day."""
+
+    def __init__(self, end: int) -> None:
+        self._start = end - STORY_DAYS * _DAY_MS
+        self._quiet = (_QUIET_HOUR / 24 - self._start / _DAY_MS) % 1
+        self._share = 0.0
+        self.least = 0
+        """It shows no earlier time: the last stamp, when moving in was broken off."""
+
+    def __call__(self) -> int:
+        """Milliseconds since 1970."""
+        days = self._share * STORY_DAYS
+        # from one quiet hour to the next the sines add up to nothing
+        wave = math.sin(2 * math.pi * (days - self._quiet)) + math.sin(2 * math.pi * self._quiet)
+        story = self._start + int((days + _QUIET / (2 * math.pi) * wave) * _DAY_MS)
+        return max(story, self.least)
+
+    def reach(self, share: float) -> None:
+        """Such a share of all that was said was said by now; it never goes back."""
+        self._share = max(self._share, share)
+
+
+@asynccontextmanager
+async def engine_by(clock: StoryClock, folder: Path) -> AsyncIterator[EngineClient]:
+    """An engine in this process whose stamps are the clock's, at its socket, and a client of it."""
+    make_folder(folder)
+    with folder_lock(folder):
+        log, state = Log(folder / "log.db", write=True), State(state_path(folder))
+        clock.least = state.stamp
+        arena = Arena.from_fd(make_arena_file(arena_bytes(), ACCOUNTS_MAX))
+        engine = Engine(log=log, state=state, arena=arena, now=clock)
+        engine.recover()
+        server, client = Server(engine, folder, now=clock), EngineClient()
+        running = asyncio.create_task(server.run())
+        link = asyncio.create_task(connect(client, folder))
+        try:
+            await client.ready.wait()
+            yield client
+        finally:
+            link.cancel()
+            with suppress(asyncio.CancelledError):
+                await link
+            server.stop()
+            await running
+            engine.close()
 
 
 class Settling:
-    def __init__(self, engine: Submitter, demo: DemoFolder, made: Population) -> None:
+    def __init__(
+        self, engine: Submitter, demo: DemoFolder, made: Population, clock: StoryClock
+    ) -> None:
         self._engine = engine
+        self._clock = clock
         self._demo = demo
         self._made = made
         self._accounts: list[int] = [0] * len(made.people)
@@ -78,11 +154,12 @@ class Settling:
 
             async def act(numbered: tuple[int, Act]) -> None:
                 place, what = numbered
+                self._clock.reach((place + 1) / len(made.acts))
                 ids[place].set_result(await self._act(place, what, ids))
                 advance(1)
 
             # An act waits only for acts before it, and those were begun before it.
-            await in_flight(AT_ONCE, enumerate(made.acts), act)
+            await in_flight(ACTS_AT_ONCE, enumerate(made.acts), act)
         says = [place for place, what in enumerate(made.acts) if isinstance(what, Say)]
         position = await ids[says[-UNREAD_POSTS:][0]]
         await self._once(READER, Read(queue="home", position=position))
