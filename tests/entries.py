@@ -26,10 +26,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -59,18 +61,23 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
     RemoveFromList,
     RemoveMember,
+    Report,
     Restore,
     RevokeApp,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -91,6 +98,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     UseSession,
     Vote,
     next_id,
@@ -264,6 +272,17 @@ STORY: list[tuple[int, AnyMessage]] = [
     (9, TotpOn(sealed=b"sealed", step=58_908_853,
                recovery_hashes=tuple(bytes([n]) * 32 for n in range(10, 20)))),
     (SERVER, TotpOff(account=9)),
+    (2, SetQuotePolicy(post=7, quotes="nobody")),
+    (1, RevokeQuote(post=7)),
+    (1, DeleteConversation(thread=4)),
+    (2, DismissSuggestion(account=4)),
+    (2, Report(account=1, posts=(1,), category="violation", comment="Too many owls.", rules=(2,))),
+    (2, ReadAnnouncement(announcement=108)),
+    (2, React(announcement=108, name="\N{OWL}")),
+    (3, React(announcement=108, name="\N{OWL}")),
+    (3, Unreact(announcement=108, name="\N{OWL}")),
+    (1, Setting(name="privacy_policy", value="We keep what you write.")),
+    (1, Read(queue="home", position=7, keep=True)),
 ]  # fmt: skip
 """Who and what. Posts are named by their place among posts and boosts; `entries` gives the ids."""
 
@@ -298,7 +317,7 @@ def _releases(message: AnyMessage) -> bool:
 
 OF_A_POST = (
     Boost, Unboost, Favourite, Unfavourite, Delete, Edit, Bookmark, Unbookmark, Pin, Unpin,
-    MuteThread, UnmuteThread, Vote, RemoveFromGroup,
+    MuteThread, UnmuteThread, Vote, RemoveFromGroup, SetQuotePolicy, RevokeQuote,
 )  # fmt: skip
 
 
@@ -310,6 +329,10 @@ def _named(message: AnyMessage) -> AnyMessage:
         for name in ("reply_to", "quote_of"):
             if fields[name]:
                 fields[name] = post_id(fields[name])
+    elif isinstance(message, DeleteConversation):
+        fields["thread"] = post_id(message.thread)
+    elif isinstance(message, Report):
+        fields["posts"] = tuple(map(post_id, message.posts))
     elif isinstance(message, Read) and message.queue == "home":
         fields["position"] = post_id(message.position)
     else:

@@ -21,11 +21,14 @@ SCOPED = [one for one in OPERATIONS if one.scope]
 CLOSED = [one for one in OPERATIONS if one.needs != "anyone"]
 
 OTHERWISE = {
-    # the description says read:statuses; Mastodon itself asks for read:accounts, as these are
+    # the description says read:statuses; these are lists of accounts
     "GET /api/v1/statuses/*/reblogged_by": {"read:accounts"},
     "GET /api/v1/statuses/*/favourited_by": {"read:accounts"},
+    # it asks for write:notifications where one only reads, and for read where one changes something
+    "GET /api/v2/notifications/*/accounts": {"read:notifications"},
+    "DELETE /api/v1/suggestions/*": {"write"},
 }
-"""Where we follow what Mastodon does and not what its description says."""
+"""Where we do not follow the description, and why."""
 
 
 def name(one: Operation) -> str:

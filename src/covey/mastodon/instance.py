@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import cache
 from typing import Any, Final
 
 from covey import __version__
 from covey.edge.images import header_url
-from covey.edge.render import render, tag_url
-from covey.edge.text import parse
 from covey.limits import (
     DISPLAY_NAME_CHARACTERS,
     FEATURED_TAGS,
@@ -22,15 +22,36 @@ from covey.limits import (
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
 )
-from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
+from covey.mastodon.door import EMPTY_LIST, OPERATIONS, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
-from covey.mastodon.times import iso
 from covey.messages import id_at
 from covey.state.place import SETTINGS
 from covey.state.queries import Snapshot
 
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
 """Clients parse the leading number to know what methods there may be."""
+
+_CAME_WITH: Final = {
+    2: {"GET /api/v2/notifications", "GET /api/v2/notifications/policy"},
+    3: {"GET /.well-known/oauth-authorization-server"},
+    4: {"POST /api/v1/push/subscription"},
+    5: {"GET /api/v1/instance/terms_of_service"},
+    6: {"GET /api/v1/accounts/*/endorsements", "POST /api/v1/tags/*/feature"},
+    7: {"GET /api/v1/statuses/*/quotes", "POST /api/v1/statuses/*/quotes/*/revoke",
+        "PUT /api/v1/statuses/*/interaction_policy"},
+}  # fmt: skip
+"""Version of the API → operations that came with it: grouped notifications, PKCE, web push by RFC
+8291, terms, featured accounts and tags, quotes."""
+
+
+@cache
+def mastodon_api() -> int:
+    """What `api_versions` says. Clients switch on what came with a version, so all that came up to
+    it must be there."""
+    there = {f"{one.method} {one.path}" for one in OPERATIONS}
+    known = itertools.takewhile(lambda version: _CAME_WITH[version] <= there, sorted(_CAME_WITH))
+    return max(known, default=1)
+
 
 MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
@@ -141,7 +162,7 @@ async def instance(call: Call) -> Answer:
                 "min_age": None,
                 "url": None,
             },
-            "api_versions": {"mastodon": 1, "covey": 1},
+            "api_versions": {"mastodon": mastodon_api(), "covey": 1},
             "contact": {"email": _email(call), "account": contact},
             "rules": rules,
         }
@@ -185,38 +206,6 @@ async def instance_v1(call: Call) -> Answer:
 async def rules(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         return as_json(_rules(snapshot))
-
-
-@operation("GET", "/api/v1/announcements")
-async def announcements(call: Call) -> Answer:
-    """Newest first. Nobody keeps which of them were read."""
-    with call.edge.snapshot() as snapshot:
-        rows = snapshot.rows(
-            "select number, text, until, stamp from announcements order by number desc"
-        )
-    found = []
-    for number, text, until, stamp in rows:
-        kept, _, tags, links = parse(text, call.edge.settings)
-        found.append(
-            {
-                "id": str(number),
-                "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
-                "starts_at": None,
-                "ends_at": iso(until) if until else None,
-                "all_day": False,
-                "published_at": iso(stamp),
-                "updated_at": iso(stamp),
-                "mentions": [],
-                "statuses": [],
-                "tags": [
-                    {"name": name, "url": tag_url(call.public_url, name)}
-                    for name in dict.fromkeys(tag.name for tag in tags)
-                ],
-                "emojis": [],
-                "reactions": [],
-            }
-        )
-    return as_json(found)
 
 
 @operation("GET", "/api/v1/instance/peers", needs="anyone")
@@ -286,6 +275,7 @@ async def preferences(call: Call) -> Answer:
             "posting:default:visibility": words[row.visibility],  # type: ignore[index]
             "posting:default:sensitive": bool(row.sensitive),
             "posting:default:language": row.language or None,
+            "posting:default:quote_policy": row.quotes,
             "reading:expand:media": "default",
             "reading:expand:spoilers": False,
         }

@@ -21,7 +21,6 @@ from covey.messages import (
     Field,
     Password,
     Profile,
-    Read,
     Register,
 )
 from covey.state.accounts import check_email, check_name
@@ -103,9 +102,6 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
                 account = snapshot.account(accepted.id)
                 if account is not None and account.standing == "pending":
                     return visit.page(snapshot, "pending.html", pending=account)
-                begin = snapshot.last_id
-            # whom they follow now wrote before they came: that is no debt
-            await edge.submit(accepted.id, Read(queue="home", position=begin))
             return await open_session(visit, accepted.id, local(kept(form, "next")))
     except Refused as refused:
         if refused.status != 422 and refused.code != "invitation_needed":
@@ -173,7 +169,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
         form.boolean("indexable"), form.boolean("bot"), form.boolean("locked"),
     )  # fmt: skip
     with edge.snapshot() as snapshot:
-        sensitive = bool(_viewer(visit, snapshot).sensitive)
+        before = _viewer(visit, snapshot)
 
     def profile() -> Profile:
         note, mentions, tags, links = parse(shown.note, edge.settings)
@@ -181,8 +177,8 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
             display_name=shown.display_name, note=note, note_mentions=mentions, note_tags=tags,
             note_links=links, fields=tuple(fields), bot=shown.bot,
             discoverable=shown.discoverable, indexable=shown.indexable, language=shown.language,
-            visibility=visibility_of(shown.visibility), sensitive=sensitive,
-            locked=shown.locked,
+            visibility=visibility_of(shown.visibility), sensitive=bool(before.sensitive),
+            locked=shown.locked, quotes=before.quotes,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def check_fields() -> None:

@@ -17,12 +17,13 @@ from covey.web import (
     notifications,
     profiles,
     reading,
+    search,
     second_factor,
     writing,
 )
 from covey.web.live import Live
 from covey.web.static import FILES
-from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
+from covey.web.visit import Form, FormFunction, Page, PageFunction, SlowPage, Visit
 
 
 class _PostId(Convertor[str]):
@@ -46,6 +47,7 @@ def routes() -> list[BaseRoute]:
         get("/public", reading.public),
         get("/home", reading.home, member=True),
         get("/tags/{tag}", reading.tag),
+        Route("/search", SlowPage(search.search), methods=["GET"]),
         get("/notifications", notifications.notifications, member=True),
         get("/signup", accounts.sign_up_page),
         get("/login", log_in.log_in_page),
