@@ -249,8 +249,8 @@ create table invites (
 create table settings (name text primary key, value text not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
-create table answers (                  -- what was accepted under a key
-    hash integer primary key,           -- of actor and key (keys.answer_hash); both stand in the log
+create table answers (                  -- what was accepted under a key; of the newest see answers.py
+    hash integer primary key,           -- of actor and key; both stand in the log
     number integer not null,
     expires integer not null) strict;   -- stamp; 0: never
 create index answers_by_expiry on answers (expires) where expires != 0;
