@@ -328,7 +328,15 @@ class Server:
     @property
     def engine(self) -> int:
         """Its process id, 0 while there is none."""
-        return next((pid for pid in self._children() if b"engine" in _command(pid)), 0)
+        return self._child(b"engine.process")
+
+    @property
+    def worker(self) -> int:
+        """Likewise."""
+        return self._child(b"readers.process")
+
+    def _child(self, word: bytes) -> int:
+        return next((pid for pid in self._children() if word in _command(pid)), 0)
 
     @property
     def edges(self) -> list[int]:
@@ -405,13 +413,17 @@ def sessions(pipe: Pipe, accounts: Sequence[int]) -> list[str]:
 # --- HTTP -------------------------------------------------------------------------------------
 
 
-def request(method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"") -> bytes:
-    """An HTTP/1.1 request, kept alive and uncompressed."""
+def request(
+    method: str, path: str, token: str = "", cookie: str = "", body: bytes = b"", key: str = ""
+) -> bytes:
+    """An HTTP/1.1 request, kept alive and uncompressed. `key`: its Idempotency-Key."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
     if token:
         lines.append(f"authorization: Bearer {token}")
     if cookie:
         lines.append(f"cookie: covey_session={cookie}")
+    if key:
+        lines.append(f"idempotency-key: {key}")
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -62,6 +62,7 @@ def main() -> None:
             ("supervisor", server.process.pid),
             ("engine", server.engine),
             ("edge", server.edges[0]),
+            ("worker", server.worker),
         ):
             figures.append(Figure(f"  {name}", memory(pid)["Pss"] / 1e6, "MB"))
 

@@ -8,24 +8,35 @@ their sync, the wake, the rendering of the post, and HTTP again.
 
 - idle: one reader is connected, a post every 50 ms;
 - 1,000 connected, one of them follows;
-- 1,000 connected and all follow: to the one in the middle and to the last one of each post.
+- 1,000 connected and all follow: to the one in the middle and to the last one of each post;
+- of a graph (`--follows F.csv`, else made up): 1,000 of its accounts are connected, drawn evenly
+  from those that follow somebody; 50 posts a second by authors drawn evenly from those that they
+  follow, each seen by whoever of the 1,000 follows its author. What counts is each event at each
+  reader. Posts leave at a steady rate, whether earlier ones were seen or not; how late the busy
+  generator sent them stands beside.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import random
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import uvloop
 from bench.common import (
     Figure,
+    Population,
     Server,
     arguments,
     cpu_seconds,
+    people,
     pipe_to,
+    population,
     quantile,
     report,
     request,
@@ -38,18 +49,23 @@ from covey.messages import SERVER, Follow, Register
 
 PAUSE_SECONDS = 0.05
 TIMEOUT_SECONDS = 20
+CONNECTIONS = 32
+"""That post, of a graph: more than posts are ever on their way."""
 AUTHOR, LONELY, CROWDED = 1, 2, 3
 """Accounts: one that only posts for the first reader, see `main`."""
 
 
+_NUMBER = re.compile(rb"post number (\d+) ")
+
+
 class Stream(asyncio.Protocol):
-    """An open stream. `seen` is called at the end of each event that brings a post."""
+    """An open stream. `seen` is called with each event that brings a post."""
 
     def __init__(self, token: str) -> None:
         self._token = token
         self._tail = b""
         self.connected = asyncio.get_running_loop().create_future()
-        self.seen: Callable[[], None] = lambda: None
+        self.seen: Callable[[bytes], None] = lambda event: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sent = request("GET", "/api/v1/streaming/user", self._token)
@@ -62,7 +78,7 @@ class Stream(asyncio.Protocol):
         *whole, self._tail = data.split(b"\n\n")
         for event in whole:
             if b"event: update\n" in event:
-                self.seen()
+                self.seen(event)
 
 
 async def open_streams(port: int, secrets: list[str]) -> list[Stream]:
@@ -83,7 +99,7 @@ async def rounds(
     seen: list[float] = []
     everybody = asyncio.Event()
 
-    def one_more() -> None:
+    def one_more(_: bytes) -> None:
         seen.append(time.perf_counter())
         if len(seen) == len(streams):
             everybody.set()
@@ -110,10 +126,78 @@ async def rounds(
     return answered, middle, last
 
 
+class Post(asyncio.Protocol):
+    """A kept-alive connection that posts; one for each post that may be on its way."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.WriteTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 ") and data[9:12] != b"200":
+            raise RuntimeError(data.decode(errors="replace"))
+
+
+async def of_a_graph(
+    server: Server, found: Population, secrets: dict[int, str], readers: Sequence[int],
+    options: argparse.Namespace,
+) -> list[Figure]:  # fmt: skip
+    """Posts at a steady rate, each to those of the readers that follow its author."""
+    draw, connected = random.Random(options.seed), set(readers)
+    reached: dict[int, int] = {}
+    for follower, followed in found.follows:
+        if follower in connected:
+            reached[followed] = reached.get(followed, 0) + 1
+    authors = draw.choices(sorted(reached), k=round(options.rate * options.seconds))
+    expected = sum(reached[author] + (author in connected) for author in authors)
+    sent: list[float] = []
+    late: list[float] = []
+    seen: list[float] = []
+    everybody = asyncio.Event()
+
+    def one_more(event: bytes) -> None:
+        if number := _NUMBER.search(event):
+            seen.append(time.perf_counter() - sent[int(number[1])])
+            if len(seen) == expected:
+                everybody.set()
+
+    streams = await open_streams(server.port, [secrets[reader] for reader in readers])
+    for stream in streams:
+        stream.seen = one_more
+    loop, posts = asyncio.get_running_loop(), []
+    for _ in range(CONNECTIONS):
+        _, post = await loop.create_connection(Post, "127.0.0.1", server.port)
+        posts.append(post)
+    edge_cpu, own_cpu = cpu_seconds(server.edges[0]), time.process_time()
+    start = time.perf_counter() + 0.1
+    for number, author in enumerate(authors):
+        due = start + number / options.rate
+        await asyncio.sleep(due - time.perf_counter())
+        body = json.dumps({"status": f"post number {number} of #many"}).encode()
+        data = request("POST", "/api/v1/statuses", secrets[author], body=body)
+        sent.append(time.perf_counter())
+        late.append(sent[-1] - due)
+        posts[number % CONNECTIONS].transport.write(data)
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await everybody.wait()
+    busy = (cpu_seconds(server.edges[0]) - edge_cpu) / options.seconds
+    own = (time.process_time() - own_cpu) / options.seconds
+    name = f"{len(readers):,} of a graph, {options.rate:g} posts/s"
+    return [
+        Figure(f"{name}: seen, p50", quantile(seen, 0.5) * 1e3, "ms", "5"),
+        Figure(f"{name}: seen, p99", quantile(seen, 0.99) * 1e3, "ms", "30"),
+        Figure("  the generator was late, p50", quantile(late, 0.5) * 1e3, "ms"),
+        Figure("  readers a post", expected / len(authors), ""),
+        Figure("  edge's CPU", busy * 100, "% of a core"),
+        Figure("  generator's CPU", own * 100, "% of a core"),
+    ]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--connected", type=int, default=1_000)
+    parser.add_argument("--rate", type=float, default=50, help="of the graph: posts a second")
+    parser.add_argument("--seconds", type=float, default=20, help="of the graph")
     options = parser.parse_args()
     figures: list[Figure] = []
     # account 1 is followed by 2 alone, account 3 by all that are connected
@@ -129,6 +213,15 @@ def main() -> None:
             author, reader, crowded, *connected = tokens(pipe, range(1, readers.stop))
         uvloop.run(measure(server, figures, (author, reader, crowded), connected, options.rounds))
         figures.append(Figure("a sync of this disk alone, p50", sync_ms(server.folder), "ms"))
+    found = population(options)
+    with Server() as server:
+        follow = sorted(found.following)
+        of_them = random.Random(options.seed).sample(follow, min(options.connected, len(follow)))
+        with pipe_to(server) as pipe:
+            people(pipe, found)
+            everybody = range(1, found.accounts + 1)
+            secrets = dict(zip(everybody, tokens(pipe, everybody), strict=True))
+        figures += uvloop.run(of_a_graph(server, found, secrets, of_them, options))
     report(f"posted to seen: {options.rounds} posts of each kind", figures, options)
 
 

@@ -147,6 +147,7 @@ READING = {
     "accept_member": 2, "remove_member": 1, "group_role": 1, "remove_from_group": 2,
     "profile": 2, "accept_follow": 3, "reject_follow": 1, "remove_follower": 1,
     "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
+    "filter": 1, "delete_filter": 1, "announce": 1,
 }  # fmt: skip
 """What changes homes, notifications and live streams."""
 

@@ -115,7 +115,9 @@ class Event(NamedTuple):
 
     number: int
     kind: str
-    """"post", "delete", "edit" (subject: post id), "notification", "read" (0)."""
+    """"post", "delete", "edit", "conversation" (subject: post id), "announcement",
+    "announcement.delete" (announcement), "notification", "read", "filters_changed",
+    "notifications_merged" (0)."""
     subject: int
     accounts: frozenset[int]
     public: bool = False
@@ -949,8 +951,10 @@ class Oracle:
             case Announce(announcement=which, text=text, until=until):
                 if not text.strip():
                     del self.announcements[which]
+                    self._live_all("announcement.delete", which)
                 else:
                     self.announcements[which or number] = (text, until)
+                    self._live_all("announcement", which or number)
                     if until:
                         self._later(until, "end_announcement", 0, which or number)
             case Setting(name=name, value=value):
@@ -974,15 +978,18 @@ class Oracle:
                 self.domains.remove((actor, domain))
             case SetFilter(filter=which, until=until):
                 self.filters[which or number] = (actor, message)
+                self._live_own("filters_changed", actor)
                 if until:
                     self._later(until, "end_filter", actor, which or number)
             case DeleteFilter(filter=which):
                 del self.filters[which]
+                self._live_own("filters_changed", actor)
             case NotificationPolicy():
                 self.policies[actor] = message
             case AcceptRequest(account=sender):
                 self.requests[actor, sender] = "accepted"
                 self.filtered -= self._filtered_of(actor, sender)
+                self._live_own("notifications_merged", actor)
             case DismissRequest(account=sender):
                 self.requests[actor, sender] = "dismissed"
                 gone = self._filtered_of(actor, sender)
@@ -1044,7 +1051,7 @@ class Oracle:
                 self._take_back(self.favourites.pop((post, actor)))
             case Read(queue=queue, position=position):
                 self.positions[actor, queue] = position
-                self.events.append(Event(number, "read", 0, frozenset([actor])))
+                self._live_own("read", actor)
             case CreateGroup():
                 self.accounts[id_] = Account(message.name, created=self.stamp)
                 self.groups[id_] = message.join
@@ -1135,9 +1142,11 @@ class Oracle:
             case "end_announcement":
                 if self.announcements.get(subject, ("", -1))[1] == at:
                     del self.announcements[subject]
+                    self._live_all("announcement.delete", subject)
             case "end_filter":
                 if subject in self.filters and self.filters[subject][1].until == at:
                     del self.filters[subject]
+                    self._live_own("filters_changed", account)
             case "close_account":
                 self._dissolve(account)
 
@@ -1338,6 +1347,7 @@ class Oracle:
         readers = [account for account in self.accounts if self.is_candidate(row, account)]
         public = self.is_public(row)
         self.events.append(Event(row.number, "post", row.id, frozenset(readers), public))
+        self._live_conversation(row)
 
     def _delete(self, id_: int) -> None:
         row = self.row(id_)
@@ -1370,6 +1380,18 @@ class Oracle:
         readers |= {row.author, *row.mentioned}
         public = row.visibility == "public"
         self.events.append(Event(self.number, kind, row.id, frozenset(readers), public))
+        self._live_conversation(row)
+
+    def _live_conversation(self, row: Row) -> None:
+        if row.visibility == "direct":
+            taking_part = frozenset({row.author, *row.mentioned})
+            self.events.append(Event(self.number, "conversation", row.id, taking_part))
+
+    def _live_own(self, kind: str, account: int) -> None:
+        self.events.append(Event(self.number, kind, 0, frozenset([account])))
+
+    def _live_all(self, kind: str, subject: int) -> None:
+        self.events.append(Event(self.number, kind, subject, frozenset(self.accounts)))
 
     def _tell(self, account: int, kind: str, sender: int, post: int = 0) -> None:
         """At most one for an account and message: the first kind stands."""
@@ -1660,6 +1682,18 @@ class Oracle:
             shown.append(told)
         return shown
 
+    def missed_direct(self, account: int, since: int) -> list[Event]:
+        """What a resumed stream of direct posts is sent: conversations in which a post came that
+        stands, or of which one was edited or taken back."""
+        found = []
+        for event in self.events:
+            if event.kind == "conversation" and event.number > since and account in event.accounts:
+                row = self.row(event.subject)
+                assert row is not None
+                if not (row.deleted and row.number == event.number):
+                    found.append(event)
+        return found
+
     def missed(self, account: int, since: int) -> list[Event]:
         """What a resumed stream of home and notifications is sent: all that came after a message,
         by the relations of now, the notifications last. Boosts are not folded, hidden
@@ -1668,13 +1702,14 @@ class Oracle:
         for event in self.events:
             if event.number <= since:
                 continue
-            row = self.row(event.subject) if event.subject else None
-            if event.kind == "read":
-                concerns = account in event.accounts
+            row = self.row(event.subject)
+            if event.kind == "conversation":
+                continue  # in a stream of their own
             elif event.kind == "notification":
                 continue  # below: what was filtered had no event, and may be taken since
+            elif row is None:
+                concerns = account in event.accounts or event.kind.startswith("announcement")
             else:
-                assert row is not None
                 concerns = self.is_candidate(row, account)
                 if event.kind in ("delete", "edit"):
                     concerns = concerns or account in (row.author, *row.mentioned)

@@ -29,6 +29,7 @@ HANG_SECONDS = 180.0
 REDIRECT = "https://client.example/callback"
 PARTS = {
     "supervisor": " serve ", "engine": "covey.engine.process", "edge": "covey.cli.edge_process",
+    "worker": "covey.readers.process",
 }  # fmt: skip
 """What stands in the command line of each."""
 SCOPES = "read write follow push profile"
@@ -128,7 +129,7 @@ class Server:
         return found
 
     def pids(self, part: str) -> list[int]:
-        """Of "engine", "edge" or "supervisor"; edges by their number."""
+        """Of "engine", "edge", "worker" or "supervisor"; edges by their number."""
         word = PARTS[part]
         found = [(command, pid) for pid, command in self.tree().items() if word in command]
         return [pid for _, pid in sorted(found)]

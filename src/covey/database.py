@@ -15,6 +15,17 @@ import apsw
 
 BUSY_TIMEOUT_MS: Final = 5_000
 
+STORAGE_ERRORS: Final = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.ReadOnlyError,
+    apsw.CantOpenError,
+    apsw.ProtocolError,
+)
+"""The disk's, or the file's; never the doing of what was to be written."""
+
 _ALWAYS: Final[dict[str, int | str]] = {"secure_delete": 1, "trusted_schema": 0}
 
 

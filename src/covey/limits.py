@@ -131,6 +131,15 @@ ARENA_BYTES_MAX: Final = 256 << 20
 WAL_FRAMES_PASSIVE: Final = 16_000
 WAL_FRAMES_RESTART: Final = 1_500
 
+# --- readers ------------------------------------------------------------------------------------
+READER_BATCH_ENTRIES: Final = 256
+"""Log entries that a reader takes in at once."""
+JOBS_PER_READER: Final = 10_000
+"""Waiting to be done; with more a reader takes in no more entries until some are."""
+JOB_RETRY_SECONDS: Final = 15
+"""Before a job is tried again that failed; twice as long each time, up to the next."""
+JOB_RETRY_SECONDS_MAX: Final = 3_600
+
 # --- HTTP -------------------------------------------------------------------------------------
 HEAD_BYTES: Final = 32 << 10
 """Request line and headers."""

@@ -4,6 +4,7 @@ folder, else as written here. `docs/operating.md` lists them; a test compares.""
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import tomllib
 from pathlib import Path
@@ -75,6 +76,13 @@ def load(folder: Path) -> Settings:
         raise WrongSetting(f"a setting of {folder} is wrong: {error}") from None
     _check(settings)
     return settings
+
+
+def set_up_logging(level: str) -> None:
+    """Of a child process: lines to stderr."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
 
 
 def _check(settings: Settings) -> None:

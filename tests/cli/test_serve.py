@@ -129,7 +129,7 @@ def test_a_taken_port_is_said_in_a_sentence(not_started: Server) -> None:
 def test_when_the_supervisor_is_killed_nothing_remains(tmp_path: Path) -> None:
     with serving(tmp_path, edges=2) as server:
         pids = list(server.tree())
-        assert len(pids) == 4
+        assert len(pids) == 5
         server.kill("supervisor")
         eventually(lambda: not any(map(is_running, pids)), "all of them end", 2)
         server.start()
@@ -170,7 +170,7 @@ def test_when_the_supervisor_is_killed_a_busy_engine_ends_too(server: Server) ->
 def test_what_is_killed_is_started_again(tmp_path: Path) -> None:
     with serving(tmp_path, edges=2) as server:
         people = server.people("ann")
-        for part, which in [("engine", 0), ("edge", 0), ("edge", 1)]:
+        for part, which in [("engine", 0), ("edge", 0), ("edge", 1), ("worker", 0)]:
             before = server.pids(part)
             server.kill(part, which)
             eventually(
@@ -182,6 +182,7 @@ def test_what_is_killed_is_started_again(tmp_path: Path) -> None:
         said = server.said.read_text()
         assert "engine ended with status -9: starting it again" in said
         assert "edge 2 ended with status -9: starting it again" in said
+        assert "worker ended with status -9: starting it again" in said
         assert server.stop() == 0
 
 

@@ -30,7 +30,7 @@ from covey.keys import client_key
 from covey.log import Log
 from covey.messages import Boost, Delete, Entry, Favourite, Follow, Post
 
-PARTS = ("engine", "edge", "supervisor")
+PARTS = ("engine", "edge", "worker", "supervisor")
 AUTHORS = ("ann", "bob", "cyd")
 PAUSE_SECONDS = 0.02
 """Between the acts of an author, so that one account stays below its limit of requests."""

@@ -82,6 +82,7 @@ def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -
                         found = catch_up.list_after(snapshot, listing, since, limit)
                         assert found == after(rows)
 
+                direct_after = partial(catch_up.conversations_after, snapshot, account, since)
                 told = sorted(
                     t.number
                     for t in oracle.told
@@ -90,20 +91,35 @@ def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -
                 numbers = catch_up.notifications_after(snapshot, account, since, limit)
                 assert numbers == [number for number in told if number > since][:limit]
 
-                own, public = [], []
+                numbers = [number for number, _ in direct_after(10_000)]
+                assert numbers == [
+                    row.number
+                    for row in oracle.posts
+                    if row.visibility == "direct" and not row.deleted and row.number > since
+                    if account in (row.author, *row.mentioned)
+                ]
+                assert direct_after(limit) == direct_after(10_000)[:limit]
+
+                own, public, direct = [], [], []
                 members: dict[int, list[tuple[int, str, int]]] = {n: [] for n in oracle.lists}
                 for event in oracle.events:
                     row = oracle.row(event.subject)
-                    if event.number <= since or event.kind not in ("delete", "edit", "read"):
+                    if event.number <= since or event.kind in ("post", "notification"):
                         continue
                     change = (event.number, event.kind, event.subject)
+                    if event.kind == "conversation":
+                        if row and row.number != event.number and account in event.accounts:
+                            direct.append(change)
+                        continue
                     if row and (
                         row.author == account
                         or account in row.mentioned
                         or oracle.is_candidate(row, account)
                     ):
                         own.append(change)
-                    if event.kind == "read" and account in event.accounts:
+                    if not row and (
+                        account in event.accounts or event.kind.startswith("announcement")
+                    ):
                         own.append(change)
                     if row and row.visibility == "public":
                         public.append(change)
@@ -114,6 +130,8 @@ def test_what_came_since(history: list[Step], batch: int, data: st.DataObject) -
                 assert changes == own[:limit]
                 changes = catch_up.changes_after(snapshot, reader, ["tag/birds"], since, limit)
                 assert changes == public[:limit]
+                changes = catch_up.changes_after(snapshot, reader, ["direct"], since, limit)
+                assert changes == direct[:limit]
                 for number, expected in members.items():
                     watched = [f"list/{number}"]
                     changes = catch_up.changes_after(snapshot, reader, watched, since, limit)

@@ -15,6 +15,12 @@ from covey.live.hub import ORDINALS, Stream
 ACCOUNTS = 5
 OWN = ("home", "notifications")
 SHARED = ("public", "notifications")
+DIRECT = ("direct",)
+CARRIED = {
+    "post": ["home"], "notification": ["notifications"], "conversation": ["direct"],
+    "filters_changed": ["home"], "announcement": ["home"], "announcement.delete": ["home"],
+}  # fmt: skip
+"""By which of a reader's own queues; all other kinds by home and notifications."""
 TROUBLES = [
     "open", "open", "close", "disconnect", "connect", "connect", "connect", "crash", "slow",
     "fast", "fast", "beat",
@@ -39,7 +45,7 @@ class Reader:
     def take(self) -> None:
         for event in waiting(self.stream) if self.stream else ():
             _, number, ordinal = place(event)
-            subject = event.subject if event.kind in ("post", "delete", "edit") else 0
+            subject = 0 if event.kind == "notification" else event.subject
             self.got.append((number, ordinal, event.kind, subject))
             self.cursor = event.cursor
 
@@ -59,14 +65,16 @@ class Audience:
 
     def is_watched(self, reader: Reader, event: Event) -> bool:
         """Whether the engine tells an edge where this reader is connected."""
-        own = reader.account in event.accounts and ("home" in reader.queues or event.kind != "post")
-        return own or (event.public and "public" in reader.queues)
+        return self.is_own(reader, event) or (event.public and "public" in reader.queues)
+
+    def is_own(self, reader: Reader, event: Event) -> bool:
+        carried = CARRIED.get(event.kind, OWN)
+        return reader.account in event.accounts and any(q in carried for q in reader.queues)
 
     def is_told(self, reader: Reader, event: Event) -> bool:
         """Told when it happens: own queues by the relations at its place, shared ones by those of
         now."""
-        own = reader.account in event.accounts and ("home" in reader.queues or event.kind != "post")
-        return own or (
+        return self.is_own(reader, event) or (
             self.is_watched(reader, event)
             and (event.kind in ("delete", "edit") or self.is_shared(event.subject, reader.account))
         )
@@ -82,9 +90,12 @@ class Audience:
 
     def missed(self, reader: Reader, since: int) -> list[Event]:
         """Found when the stream catches up, by the relations of now."""
+        if reader.queues == DIRECT:
+            return self.oracle.missed_direct(reader.account, since)
         own = self.oracle.missed(reader.account, since)
         if "home" in reader.queues:
             return own
+        own = [event for event in own if CARRIED.get(event.kind, OWN) != ["home"]]
         standing = self.oracle.public(reader.account)
         shared = [
             event
@@ -93,7 +104,7 @@ class Audience:
             and event.public
             and (event.kind in ("delete", "edit") or event.subject in standing)
         ]
-        return shared + [e for e in own if e.kind != "post" and e not in shared]
+        return shared + [e for e in own if e not in shared]
 
 
 class Model:
@@ -104,6 +115,7 @@ class Model:
         self.audience = Audience(self.oracle)
         self.readers = [Reader(account, OWN) for account in range(1, ACCOUNTS + 1)]
         self.readers += [Reader(account, SHARED) for account in (1, 2)]
+        self.readers += [Reader(account, DIRECT) for account in (1, 2, 3)]
 
     @property
     def open(self) -> list[Reader]:

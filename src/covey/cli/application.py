@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from covey import mastodon, web
 from covey.edge import images
@@ -11,12 +13,22 @@ from covey.edge.compress import Compress
 from covey.edge.edge import Edge
 
 
-def application(edge: Edge) -> Starlette:
+def application(edge: Edge) -> ASGIApp:
     """An ASGI application for this edge."""
-    app = Starlette(
+    door, *others = mastodon.routes()
+    pages = Starlette(
         # the pages' last route answers for all that no door knows
-        routes=[*mastodon.routes(), *images.routes(), *web.routes()],
+        routes=[*others, *images.routes(), *web.routes()],
         middleware=[Middleware(Compress)],
     )
-    app.state.edge = edge
-    return app
+    pages.state.edge = edge
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette's layers each wrap `send`: four calls more for every event of every stream.
+        if door.matches(scope)[0] is Match.FULL:
+            scope["app"] = pages
+            await door.handle(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import mmap
 import os
@@ -20,29 +21,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import apsw
 import msgspec
 import uvicorn
 import uvloop
 from msgspec import Struct
 
 from covey.clock import boot_clock
-from covey.database import WrongDatabase
 from covey.delivery.arena import ArenaReader
 from covey.edge.connection import Connection
 from covey.edge.edge import Edge
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
-from covey.engine.process import set_up_logging
 from covey.live.hub import Hub
-from covey.log import Log
-from covey.settings import load
-from covey.state.queries import StateReader
-from covey.state.state import state_path
+from covey.settings import load, set_up_logging
+from covey.state.opening import open_state
 
 logger: Final = logging.getLogger("covey.edge")
 
-STATE_POLL_SECONDS: Final = 0.02
 GRACE_SECONDS: Final = 8
 
 
@@ -84,21 +79,6 @@ def main() -> None:
     uvloop.run(_serve(orders))
 
 
-async def open_state(folder: Path) -> tuple[StateReader, int]:
-    """The state, and the epoch of its log, as soon as the engine has made them: at once where there
-    were some before. An engine that can't use what lies there says so, and the server ends."""
-    while True:
-        try:
-            reader = StateReader(state_path(folder))
-            with reader.snapshot():
-                pass
-            log = Log(folder / "log.db")
-            log.close()
-            return reader, log.epoch
-        except (apsw.Error, WrongDatabase):
-            await asyncio.sleep(STATE_POLL_SECONDS)
-
-
 async def _serve(orders: Orders) -> None:
     from covey.cli.application import application
 
@@ -129,6 +109,9 @@ async def _serve(orders: Orders) -> None:
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
     ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
+    # What is here stays: looking through it again and again was a twentieth of a post's cost.
+    gc.collect()
+    gc.freeze()
     # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
     ready.cancel()

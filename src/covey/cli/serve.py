@@ -1,5 +1,6 @@
-"""`covey serve`: the supervisor. It binds the port once, makes the arena, starts the engine and the
-edges, starts again what dies, and stops them in order. It imports neither numpy nor SQLite."""
+"""`covey serve`: the supervisor. It binds the port once, makes the arena, starts the engine, the
+edges and the worker, starts again what dies, and stops them in order. It imports neither numpy nor
+SQLite."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from covey.cli.options import data_option
 from covey.delivery.arena import make_arena_file
 from covey.engine.folder import LOCK_SECONDS, take_lock
 from covey.limits import ACCOUNTS_MAX, ARENA_BYTES_MAX
+from covey.readers.doing import make_doing_file, read_doing
 
 HOPELESS: Final = 3
 """The engine's exit status when starting it again can't help (engine.process.HOPELESS)."""
@@ -104,6 +106,7 @@ class Supervisor:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         # At most an eighth of the machine's memory; it outlives an engine that is started again.
         self._arena = make_arena_file(min(ARENA_BYTES_MAX, memory // 8), ACCOUNTS_MAX)
+        self._doing = make_doing_file()
         self._lifeline, self._lifeline_ours = os.pipe()
         self._ready, self._ready_theirs = os.pipe()
         self._stopping = False
@@ -114,6 +117,8 @@ class Supervisor:
             Child(f"edge {n}", lambda n=n: self._start_edge(n, count))  # type: ignore[misc]
             for n in range(1, count + 1)
         ]
+        self.worker = Child("worker", self._start_worker)
+        self.children = [self.engine, *self.edges, self.worker]
 
     def _start_engine(self) -> subprocess.Popen[bytes]:
         orders = {
@@ -142,6 +147,17 @@ class Supervisor:
             "covey.cli.edge_process", orders, (self._listening.fileno(), self._ready_theirs)
         )
 
+    def _start_worker(self) -> subprocess.Popen[bytes]:
+        orders = {
+            "folder": str(self._folder),
+            "arena_fd": self._arena,
+            "lifeline_fd": self._lifeline,
+            "doing_fd": self._doing,
+            "public_url": self._settings.public_url,
+        }
+        # The lock with it: no other server's worker starts while this one writes its files.
+        return self._spawn("covey.readers.process", orders, (self._doing, self._lock))
+
     def _spawn(
         self, module: str, orders: dict[str, object], fds: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
@@ -158,8 +174,7 @@ class Supervisor:
         # a child's end wakes the loop below at once
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_nonblocking(), warn_on_full_buffer=False)
-        children = [self.engine, *self.edges]
-        for child in children:
+        for child in self.children:
             child.start()
         answering = 0
         status = 0
@@ -171,17 +186,23 @@ class Supervisor:
                 answering += len(os.read(self._ready, 64))
                 if answering == len(self.edges):
                     ready()
-            for child in children:
+            for child in self.children:
                 died = child.died()
                 if died is not None and not self._stopping:
                     if child is self.engine and died == HOPELESS:
                         self._stopping, status = True, 1
                         break
-                    _say(f"{child.name} ended with status {died}: starting it again")
+                    over = self._over(child)
+                    _say(f"{child.name} ended with status {died}{over}: starting it again")
                 if child.process is None and time.monotonic() >= child.start_at:
                     child.start()
         self._end()
         return status
+
+    def _over(self, child: Child) -> str:
+        """Over what it ended, where it lets us know."""
+        doing = read_doing(self._doing) if child is self.worker else ""
+        return f", {doing}" if doing else ""
 
     def _wake_nonblocking(self) -> int:
         os.set_blocking(self._wake, False)
@@ -189,20 +210,23 @@ class Supervisor:
 
     def _patience(self) -> float | None:
         """Seconds until a child is due to start again; None: nothing to wait for."""
-        due = [c.start_at for c in (self.engine, *self.edges) if c.process is None]
+        due = [c.start_at for c in self.children if c.process is None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
     def _end(self) -> None:
-        """Edges first, so that what they were told is still answered; then the engine."""
+        """Edges first, so that what they were told is still answered; then the worker, which may
+        have something to submit; then the engine."""
         deadline = time.monotonic() + DRAIN_SECONDS
         self._listening.close()
         for edge in self.edges:
             edge.signal(signal.SIGTERM)
         for edge in self.edges:
             edge.wait(deadline)
+        self.worker.signal(signal.SIGTERM)
+        self.worker.wait(time.monotonic() + DRAIN_SECONDS)
         self.engine.signal(signal.SIGTERM)
         self.engine.wait(time.monotonic() + DRAIN_SECONDS)
 

@@ -12,6 +12,8 @@ from covey.cli.progress import progress
 from covey.delivery.audience import audience
 from covey.delivery.graph import Graph
 from covey.log import Log
+from covey.readers.cursors import FILE as CURSORS
+from covey.readers.cursors import standings
 from covey.state.candidates import FROZEN, candidate_of
 from covey.state.queries import Snapshot, StateReader
 from covey.state.state import load_graph, state_path
@@ -43,10 +45,19 @@ def stats(data: Path, as_json: bool) -> None:
         for name, size in found["bytes"].items()
     ]
     table(("file", "bytes", "a post"), rows)
+    readers: list[tuple[str, ...]] = [
+        (name, *(f"{standing[key]:,}" for key in ("cursor", "behind", "jobs", "failing")))
+        for name, standing in found["readers"].items()
+    ]
+    if readers:
+        click.echo()
+        table(("reader", "cursor", "behind", "jobs", "failing"), readers)
 
 
 def folder_stats(data: Path) -> dict[str, Any]:
-    """Counts, and `bytes` by file name."""
+    """Counts; `bytes` by file name; `readers` by name: how far each has come in the log, how many
+    messages it is behind, its jobs."""
+    readers = standings(data / CURSORS)
     log = Log(data / "log.db")
     entries = log.last_number()
     log.close()
@@ -61,6 +72,10 @@ def folder_stats(data: Path) -> dict[str, Any]:
     found["deliveries"] = deliveries(state, 0, found["posts"] + found["boosts"])
     state.close()
     found["log_entries"] = entries
+    found["readers"] = {
+        name: {**standing, "behind": max(0, entries - standing["cursor"])}
+        for name, standing in readers.items()
+    }
     found["bytes"] = {
         path.name: path.stat().st_size
         for path in sorted(data.iterdir())

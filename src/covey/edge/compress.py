@@ -52,6 +52,17 @@ class Compress:
         await self.app(scope, receive, compressing)
 
 
+async def send_whole(scope: Scope, send: Send, start: Message, body: bytes) -> None:
+    """An answer whose body is there in one piece, without a middleware around it. Changes the
+    headers of `start`."""
+    message: Message = {"type": "http.response.body", "body": body}
+    if len(body) > COMPRESSED_BYTES_MIN and scope["method"] != "HEAD" and _is_compressible(start):
+        accepted = header(scope, b"accept-encoding")
+        message = _compressed(start, message, accepted_coding(accepted) if accepted else "")
+    await send(start)
+    await send(message)
+
+
 def accepted_coding(accepted: str) -> str:
     """zstd, gzip, or nothing: the best that an Accept-Encoding allows."""
     taken = set()

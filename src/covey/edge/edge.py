@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec import Struct
+
 from covey.delivery.arena import ArenaReader
 from covey.delivery.audience import Relations
 from covey.engine.client import Accepted, EngineClient
 from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
-from covey.messages import AnyMessage
+from covey.messages import AnyMessage, Visibility
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
 
 RELATIONS_CACHED = 4_096
 """Readers whose relations an edge keeps; a bitmap pair is a few KB at 500 followed."""
+
+
+AUTHORS_CACHED = 16_384
+
+
+class Author(Struct, frozen=True):
+    """What an account's posts have where they don't say it."""
+
+    language: str
+    visibility: Visibility
+    sensitive: bool
 
 
 class Edge:
@@ -46,6 +59,8 @@ class Edge:
         """32 bytes from `secrets/`, for CSRF tokens and the like."""
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
+        self._authors: dict[int, Author] = {}
+        self._authors_number = -1
 
     async def submit(self, actor: int, message: AnyMessage, key: bytes | None = None) -> Accepted:
         """Durable and visible when this returns. Raises Refused."""
@@ -83,4 +98,25 @@ class Edge:
             # a snapshot older than the number may lack the change that made it
             if snapshot.applied >= number:
                 self._relations[account] = found
+        return found
+
+    def author(self, account: int) -> Author:
+        """How the account posts, cached until anybody's profile changes. There is such an
+        account."""
+        number = self.arena.profiles if self.arena is not None else -1
+        if number != self._authors_number or len(self._authors) >= AUTHORS_CACHED:
+            self._authors.clear()
+            self._authors_number = number
+        found = self._authors.get(account)
+        if found is None:
+            with self.snapshot() as snapshot:
+                row = snapshot.row(
+                    "select language, visibility, sensitive from accounts where number = ?",
+                    (account,),
+                )
+            assert row is not None
+            found = Author(row[0], row[1], bool(row[2]))
+            # a snapshot older than the number may lack the change that made it
+            if self.arena is not None and snapshot.applied >= number:
+                self._authors[account] = found
         return found

@@ -15,7 +15,7 @@ from typing import Final, Protocol, cast
 
 import msgspec
 
-from covey.engine.engine import Accepted
+from covey.engine.answers import Accepted
 from covey.engine.folder import SOCKET, short_path
 from covey.engine.frames import (
     Acceptance,

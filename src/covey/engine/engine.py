@@ -11,13 +11,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import apsw
 import numpy as np
 from msgspec import Struct
 from pyroaring import BitMap
 
+from covey.database import STORAGE_ERRORS
 from covey.delivery.arena import Arena
 from covey.delivery.audience import DIRECT, PUBLIC, Candidate, audience
+from covey.engine.answers import Accepted as Accepted
+from covey.engine.answers import Answer as Answer
 from covey.errors import Fatal, Refused
 from covey.keys import expiry
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
@@ -41,19 +43,9 @@ from covey.messages import (
 from covey.state.all import apply, check
 from covey.state.candidates import FROZEN, candidate_of
 from covey.state.drafts import posts_now
-from covey.state.state import Outcome, State
+from covey.state.state import EVERYBODY, Outcome, State
 
 logger: Final = logging.getLogger("covey.engine")
-
-_STORAGE_ERRORS: Final = (
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-    apsw.CantOpenError,
-    apsw.ProtocolError,
-)
 
 
 class Submission(Struct, frozen=True):
@@ -64,25 +56,14 @@ class Submission(Struct, frozen=True):
     message: AnyMessage
 
 
-class Accepted(Struct, frozen=True):
-    """The message stands in the log, durable and visible."""
-
-    number: int
-    id: int
-    repeated: bool = False
-    """It was accepted before, under the same key."""
-
-
-Answer = Accepted | Refused
-
-
 class Event(Struct, frozen=True):
     """Something that connected readers are told of.
 
-    `kind` is "post" (subject: post id), "notification" (0), "delete" or "edit" (post id), or "read"
-    (0); `accounts` are those whose home (posts), notifications ("notification") or positions
-    ("read") it concerns; `queues` are the shared queues it stands in: "public", "tag/NAME",
-    "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that its author is in."""
+    `kind` is "post" (subject: post id), "notification" (0), "conversation" (post id: a direct post
+    came, or became another, or went), or one of `Outcome.changes`; `accounts` are those whose own
+    queues it concerns (`live.presence.told` says which); `queues` are the shared queues it stands
+    in: "public", "tag/NAME", "group/NUMBER" and, while lists are watched, "list/NUMBER" of all that
+    its author is in."""
 
     number: int
     kind: str
@@ -184,7 +165,7 @@ class Engine:
         for entry in entries:
             try:
                 apply(state, entry, outcome)
-            except _STORAGE_ERRORS:
+            except STORAGE_ERRORS:
                 raise
             except Exception as error:
                 raise Fatal(
@@ -203,7 +184,7 @@ class Engine:
         """
         try:
             batch = self._prepare(submissions)
-        except _STORAGE_ERRORS:
+        except STORAGE_ERRORS:
             raise
         except Exception as error:
             self.state.rollback()
@@ -308,22 +289,28 @@ class Engine:
             batch.readers.append(readers)
             queues = _shared_queues(post) + self._lists_with(post)
             batch.events.append(Event(number, "post", post.id, readers, queues))
+            if post.visibility == DIRECT:
+                batch.events.append(_conversation(number, post))
         for number, account in outcome.notifications:
             batch.events.append(Event(number, "notification", 0, BitMap([account])))
         for number, kind, subject, account in outcome.changes:
             readers = BitMap([account])
             queues = ()
+            if account == EVERYBODY:
+                readers = BitMap(range(1, self.state.accounts + 1))
             if kind in ("delete", "edit"):
-                readers, queues = self._who_had(subject)
+                row = self.state.row(f"select {FROZEN} from posts where id = ?", (subject,))
+                post = candidate_of(row)  # type: ignore[arg-type]
+                readers, queues = self._who_had(post)
+                if post.visibility == DIRECT:
+                    batch.events.append(_conversation(number, post))
             batch.events.append(Event(number, kind, subject, readers, queues))
         outcome.posted.clear()
         outcome.notifications.clear()
         outcome.changes.clear()
 
-    def _who_had(self, id_: int) -> tuple[BitMap, tuple[str, ...]]:
+    def _who_had(self, post: Candidate) -> tuple[BitMap, tuple[str, ...]]:
         """Who is told that the post is gone, or is another."""
-        row = self.state.row(f"select {FROZEN} from posts where id = ?", (id_,))
-        post = candidate_of(row)  # type: ignore[arg-type]
         readers = audience(self.state.graph, post) | BitMap(post.mentioned)
         readers.add(post.account)
         queues = (*_group_queues(post), *self._lists_with(post))
@@ -377,6 +364,11 @@ class Engine:
     def close(self) -> None:
         self.state.close()
         self.log.close()
+
+
+def _conversation(number: int, post: Candidate) -> Event:
+    """What is said to those who take part in it; edges look whether each may see it."""
+    return Event(number, "conversation", post.id, BitMap((post.account, *post.mentioned)))
 
 
 def _shared_queues(post: Candidate) -> tuple[str, ...]:

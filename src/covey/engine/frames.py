@@ -39,8 +39,8 @@ class Count(Frame, frozen=True, tag=2):
 
 
 class Watch(Frame, frozen=True, tag=3):
-    """Tell of what comes into `queue`: "home/NUMBER", "notifications/NUMBER" (of an account),
-    "public", "tag/NAME", "group/NUMBER", "list/NUMBER"."""
+    """Tell of what comes into `queue`: "home/NUMBER", "notifications/NUMBER", "direct/NUMBER" (of
+    an account), "public", "tag/NAME", "group/NUMBER", "list/NUMBER"."""
 
     request: int
     queue: str

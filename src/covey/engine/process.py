@@ -30,6 +30,7 @@ from covey.engine.folder import LOCK_SECONDS, Locked, end_with, folder_lock
 from covey.engine.server import Server
 from covey.errors import Fatal
 from covey.log import Log, LogDamaged
+from covey.settings import set_up_logging
 from covey.state.state import State, StateAhead, state_path
 
 logger: Final = logging.getLogger("covey.engine")
@@ -76,12 +77,6 @@ def main() -> None:
         _run(orders)
     except (Locked, StateAhead, LogDamaged, WrongDatabase, Fatal) as error:
         _give_up(str(error))
-
-
-def set_up_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
 
 
 def _give_up(sentence: str) -> NoReturn:

@@ -22,10 +22,12 @@ from covey.delivery.audience import (
     visible,
 )
 from covey.limits import CHANGES_MS
+from covey.live.presence import told
 from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of
 from covey.state.home import ids_above, list_ids_above
 from covey.state.merge import END
 from covey.state.queries import PUBLIC, Snapshot
+from covey.state.state import EVERYBODY
 
 _OF_POSTS: Final = ("delete", "edit")
 
@@ -123,6 +125,8 @@ def concerns(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate)
                 and post.account in listing.members
                 and post.visibility != Reach.DIRECT
             )
+        case "direct":
+            return False  # it is told what is last in the conversation now
     return post.visibility == Reach.PUBLIC
 
 
@@ -171,12 +175,30 @@ def notifications_after(snapshot: Snapshot, account: int, number: int, limit: in
     return [row[0] for row in rows]
 
 
+def conversations_after(
+    snapshot: Snapshot, account: int, number: int, limit: int
+) -> list[tuple[int, int]]:
+    """(number, id) of direct posts that stand, by the account or mentioning it."""
+    above, direct = _id_after(snapshot, number) - 1, int(Reach.DIRECT)
+    mentioned = snapshot.rows(
+        "select number, id from mentions join posts on id = post where mentions.account = ?"
+        " and post > ? and visibility = ? and deleted = 0 order by post limit ?",
+        (account, above, direct, limit),
+    )
+    own = snapshot.rows(
+        "select number, id from posts where account = ? and id > ? and visibility = ?"
+        " and deleted = 0 order by id limit ?",
+        (account, above, direct, limit),
+    )
+    return sorted({*mentioned, *own})[:limit]
+
+
 def changes_after(
     snapshot: Snapshot, reader: Relations, queues: Collection[str], number: int, limit: int
 ) -> list[tuple[int, str, int]]:
-    """(number, kind, subject) of the reader's own reading positions, if it watches its home or
-    notifications, and of deletes and edits that concern one of the queues."""
-    own = bool({"home", "notifications"} & set(queues))
+    """(number, kind, subject) of what changed for the reader or for everybody, if one of the queues
+    carries it; of deletes and edits that concern one of the queues; and, in "direct", of
+    conversations of which something was edited or taken back."""
     found: list[tuple[int, str, int]] = []
     while len(found) < limit:
         rows = snapshot.rows(
@@ -189,14 +211,22 @@ def changes_after(
             if kind in _OF_POSTS:
                 post = posts[subject]
                 concerned = any(concerns(snapshot, reader, queue, post) for queue in queues)
+                if "direct" in queues and _takes_part(reader.account, post):
+                    found.append((changed, "conversation", subject))
             else:
-                concerned = own and account == reader.account
+                concerned = account in (reader.account, EVERYBODY) and any(
+                    queue in queues for queue in told(kind)
+                )
             if concerned:
                 found.append((changed, kind, subject))
         if len(rows) < limit:
             break
         number = rows[-1][0]
     return found[:limit]
+
+
+def _takes_part(account: int, post: Candidate) -> bool:
+    return post.visibility == Reach.DIRECT and account in (post.account, *post.mentioned)
 
 
 def _id_after(snapshot: Snapshot, number: int) -> int:

@@ -32,20 +32,28 @@ from covey.limits import (
     STREAMS_PER_EDGE,
 )
 from covey.live import catch_up
+from covey.live.presence import OWN, told
 from covey.state.queries import Snapshot
 
 logger: Final = logging.getLogger("covey.edge")
 
-ORDINALS: Final = {"post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "gap": 9}
-"""Order of the events of one number, the last part of a cursor."""
+ORDINALS: Final = {
+    "post": 0, "notification": 1, "delete": 2, "read": 3, "edit": 4, "conversation": 5,
+    "filters_changed": 6, "announcement": 6, "announcement.delete": 6, "notifications_merged": 6,
+    "gap": 9,
+}  # fmt: skip
+"""Order of the events of one number, the last part of a cursor. Those of 6 come alone."""
 
 CATCH_UP_STREAMS: Final = 64
 """Caught up in one go when the engine came back."""
 
+TAKEN_EVENTS: Final = 32
+"""Given to a reader in one go."""
+
 
 class StreamEvent(Struct, frozen=True):
-    """`subject` is a post id for "post", "delete" and "edit", the log number for "notification";
-    `queue` is where it stands: "home", "notifications", "public", "tag/NAME", "group/NUMBER",
+    """`subject` is that of the engine's event, for "notification" the log number; `queue` is where
+    it stands: "home", "notifications", "direct", "public", "tag/NAME", "group/NUMBER",
     "list/NUMBER". A "gap" says that events before it are missing from the stream (not from the
     queues); a "heartbeat" that nothing happened."""
 
@@ -59,9 +67,9 @@ HEARTBEAT: Final = StreamEvent("", "heartbeat", "", 0)
 
 
 class Stream:
-    """What one connected reader gets. Iterate it; close it in the end.
+    """What one connected reader gets: `take` it, or iterate it; close it in the end.
 
-    The iteration ends when the reader is too slow (it resumes from its cursor) or the edge stops.
+    It is over when the reader is too slow (it resumes from its cursor) or the edge stops.
     """
 
     def __init__(self, hub: Hub, account: int, queues: tuple[str, ...], address: str = "") -> None:
@@ -75,7 +83,7 @@ class Stream:
         self.since = 0
         """The same while the stream is held, until it has caught up."""
         self._events: deque[StreamEvent] = deque()
-        self._more = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
         self._over = False
         self._quiet = True
 
@@ -83,25 +91,40 @@ class Stream:
         self._quiet = False
         if len(self._events) >= STREAM_BUFFER_EVENTS:
             # A slow reader never slows another: it is cut off, and resumes from its cursor. It gets
-            # what is here, so that it comes further each time.
-            self.end()
+            # what is here, so that it comes further each time. Its place is another's at once.
+            self._hub.leave(self)
         elif not self._over:
             self._events.append(event)
-            self._more.set()
+            self._wake()
 
     def end(self) -> None:
         """What is in the buffer is still given out."""
         self._over = True
-        self._more.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        # a bare future: an Event's wait costs as much again
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def take(self) -> list[StreamEvent]:
+        """The events that wait, oldest first, TAKEN_EVENTS at most; when there are none, the next.
+        Empty when it is over. For one caller at a time."""
+        events = self._events
+        while not events:
+            if self._over:
+                return []
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return [events.popleft() for _ in range(min(len(events), TAKEN_EVENTS))]
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        while True:
-            while self._events:
-                yield self._events.popleft()
-            if self._over:
-                return
-            self._more.clear()
-            await self._more.wait()
+        while events := await self.take():
+            for event in events:
+                yield event
 
     def tick(self) -> None:
         """Twice in HEARTBEAT_SECONDS: what was quiet since the last time gets a heartbeat."""
@@ -170,8 +193,8 @@ class Hub:
         queues: Sequence[str],
         cursor: str | None = None,
     ) -> Stream:
-        """A stream of `queues` ("home", "notifications", "list/NUMBER" of `account`; "public",
-        "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
+        """A stream of `queues` ("home", "notifications", "direct", "list/NUMBER" of `account`;
+        "public", "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
         `address`: where a stranger comes from, as it is counted.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
@@ -263,10 +286,14 @@ class Hub:
         epoch = self._engine.epoch
         for event in wake.events:
             cursor = f"{epoch}.{event.number}.{ORDINALS[event.kind]}"
+            subject = event.number if event.kind == "notification" else event.subject
+            made: dict[str, StreamEvent] = {}  # one for all streams of a queue
             for stream, queue in self._readers(event):
                 if event.number > stream.number:
-                    subject = event.number if event.kind == "notification" else event.subject
-                    stream.push(StreamEvent(cursor, event.kind, queue, subject))
+                    found = made.get(queue)
+                    if found is None:
+                        found = made[queue] = StreamEvent(cursor, event.kind, queue, subject)
+                    stream.push(found)
         self._seen = wake.number
 
     def _beat(self) -> None:
@@ -278,12 +305,9 @@ class Hub:
         found: dict[Stream, str] = {}
         streams = self._streams
         for account in BitMap.deserialize(event.accounts):
-            if event.kind != "notification":
-                for stream in streams.get(f"home/{account}", ()):
-                    found[stream] = "home"
-            if event.kind != "post":
-                for stream in streams.get(f"notifications/{account}", ()):
-                    found.setdefault(stream, "notifications")
+            for queue in told(event.kind):
+                for stream in streams.get(f"{queue}/{account}", ()):
+                    found.setdefault(stream, queue)
         for queue in event.queues:
             shows: dict[int, bool] = {}
             for stream in streams.get(queue, ()):
@@ -392,6 +416,9 @@ class Hub:
             elif queue == "notifications":
                 for number in catch_up.notifications_after(snapshot, account, since, limit):
                     add(number, "notification", queue, number)
+            elif queue == "direct":
+                for number, id_ in catch_up.conversations_after(snapshot, account, since, limit):
+                    add(number, "conversation", queue, id_)
             else:
                 for number, id_ in _missed_posts(snapshot, relations, queue, since, limit):
                     add(number, "post", queue, id_)
@@ -427,8 +454,7 @@ _ALL: Final = 8
 
 def _names(stream: Stream) -> list[str]:
     """The stream's queues by their names at the engine."""
-    own = ("home", "notifications")
-    return [f"{queue}/{stream.account}" if queue in own else queue for queue in stream.queues]
+    return [f"{queue}/{stream.account}" if queue in OWN else queue for queue in stream.queues]
 
 
 def _parse(cursor: str) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute
 
 
 def routes() -> list[BaseRoute]:
-    """One route for all of it; the `Edge` is at `app.state.edge`."""
+    """The first is the door, one route for all of it; the `Edge` is at `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
         conversations,

@@ -1,8 +1,9 @@
 """The door: from a request to the operation that answers it, and back.
 
-One Starlette route for the whole API. An operation is found by walking its path's words, so the
-number of operations costs nothing; it is given a `Call` and returns an `Answer`. Refusals, the rate
-limit, the token, its scope and the headers of every answer are here and nowhere else.
+One route for the whole API, before Starlette's layers. An operation is found by walking its path's
+words, so the number of operations costs nothing; it is given a `Call` and returns an `Answer`.
+Refusals, the rate limit, the token, its scope and the headers of every answer are here and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 from covey.edge.access import NOBODY, Access, token_access
+from covey.edge.compress import send_whole
 from covey.edge.edge import Edge
 from covey.edge.rates import Rate, client_address, rates, subject_of
 from covey.edge.requests import Parameters, header, id_of, parse_query, read_parameters
@@ -52,7 +54,9 @@ EMPTY_TREE: Final = Answer(b"{}")
 class Call:
     """One request, as an operation sees it."""
 
-    __slots__ = ("access", "edge", "parameters", "receive", "scope", "send", "token", "words")
+    __slots__ = (
+        "access", "edge", "is_answered", "parameters", "receive", "scope", "send", "token", "words"
+    )  # fmt: skip
 
     def __init__(
         self, edge: Edge, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]
@@ -67,6 +71,8 @@ class Call:
         self.access: Access = NOBODY
         """What the token gives."""
         self.parameters = Parameters({})
+        self.is_answered = False
+        """Set by an operation that sends its answer itself, before it begins."""
 
     @property
     def account(self) -> int:
@@ -194,14 +200,6 @@ class Door(BaseRoute):
         found = node.operations.get("GET" if method == "HEAD" else method) if node else None
         call = Call(edge, scope, receive, send, words)
         rate: Rate | None = None
-        sent = False
-
-        async def sending(message: Any) -> None:
-            nonlocal sent
-            sent = True
-            await send(message)
-
-        call.send = sending
         try:
             try:
                 if found is not None:
@@ -219,7 +217,7 @@ class Door(BaseRoute):
         except Exception:
             logger.exception("%s %r failed", method, scope["path"])
             answer = refusal(Refused("internal"))
-        if answer is None or sent:
+        if answer is None or call.is_answered:
             return
         headers: Headers = [
             (b"content-type", answer.kind),
@@ -237,8 +235,8 @@ class Door(BaseRoute):
                 (b"x-ratelimit-remaining", str(rate.remaining).encode()),
                 (b"x-ratelimit-reset", rate.reset.encode()),
             ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+        await send_whole(scope, send, start, answer.body)
 
 
 OPEN_TO_PAGES: Final[Headers] = [

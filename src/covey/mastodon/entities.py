@@ -188,6 +188,17 @@ class Entities:
         found = self.statuses(snapshot, reader, [row])
         return found[0] if found else None
 
+    def made(self, snapshot: Snapshot, row: PostRow) -> bytes:
+        """The status of a post that was just made, for its author: nobody has done anything with
+        it, and no filter meets what one wrote oneself. A third of `status`."""
+        poll, end = _NO_POLL, _UNTOUCHED
+        if asked := polls(snapshot, row.account, [row.id]):
+            poll = b',"poll":%s' % encode(poll_fields(asked[row.id], True))
+        if row.reply_to:
+            end = self._ends(snapshot, row.account, [row.id])[row.id]
+        account = self._account_fragments(snapshot, [row.account])[row.account]
+        return b"".join((self._head(snapshot, row), account, poll, _NO_FILTER, end))
+
     def _ends(self, snapshot: Snapshot, account: int, ids: list[int]) -> dict[int, bytes]:
         """What each post (never a boost) is to the viewer, as the end of its status."""
         if not account:

@@ -54,7 +54,9 @@ async def create(call: Call) -> Answer:
     if when:
         message = Draft(post=message, at=moment(when, "scheduled_at"))  # type: ignore[arg-type]
     accepted = await call.edge.submit(call.account, message, client_key(key) if key else None)
-    return draft_answer(call, accepted.number) if when else _shown(call, accepted.id)
+    if when:
+        return draft_answer(call, accepted.number)
+    return _shown(call, accepted.id) if accepted.repeated else _made(call, accepted.id)
 
 
 def _post(call: Call) -> Post:
@@ -62,19 +64,18 @@ def _post(call: Call) -> Post:
     parameters = call.parameters
     _refuse_what_is_not_there(call)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
-    with call.edge.snapshot() as snapshot:
-        author = snapshot.account(call.account)
-        reply_to = parameters.id("in_reply_to_id")
-        if reply_to:
+    author = call.edge.author(call.account)
+    reply_to = parameters.id("in_reply_to_id")
+    if reply_to:
+        with call.edge.snapshot() as snapshot:
             parent = _row(call, snapshot, reply_to)
-            reply_to = parent.boost_of or parent.id
-    assert author is not None
+        reply_to = parent.boost_of or parent.id
     return Post(
         text=text,
-        visibility=_visibility(call, author.visibility),  # type: ignore[arg-type]
+        visibility=_visibility(call, author.visibility),
         language=parameters.text("language", author.language),
         warning=normal(parameters.text("spoiler_text")).strip(),
-        sensitive=parameters.boolean("sensitive", bool(author.sensitive)),
+        sensitive=parameters.boolean("sensitive", author.sensitive),
         reply_to=reply_to,
         mentions=mentions,
         tags=tags,
@@ -140,6 +141,15 @@ def _original(call: Call) -> int:
 def _shown(call: Call, id_: int) -> Answer:
     with call.edge.snapshot() as snapshot:
         return Answer(_status(call, snapshot, _row(call, snapshot, id_)))
+
+
+def _made(call: Call, id_: int) -> Answer:
+    """What its author is shown of a post that was just made."""
+    with call.edge.snapshot() as snapshot:
+        row = snapshot.post(id_)
+        if row is None or row.deleted:
+            raise Refused("not_found")
+        return Answer(entities(call.edge).made(snapshot, row))
 
 
 def _status(call: Call, snapshot: Snapshot, row: PostRow) -> bytes:

@@ -8,11 +8,14 @@ read the pages) are our own: they go to clients that said `covey=1` or came with
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from msgspec import Struct
+
 from covey.delivery.audience import Reach
-from covey.edge.access import token_access
+from covey.edge.access import Watched
 from covey.edge.edge import Edge
 from covey.edge.rates import subject_of
 from covey.edge.requests import header
@@ -29,7 +32,7 @@ THUMP: Final = b":thump\n\n"
 """The heartbeat: a comment, which clients pass over."""
 
 SHARED_MS: Final = 1_000
-"""How long one rendering of a new post serves all streams of an edge."""
+"""How long the lines of one event serve all streams of an edge."""
 SHARED_MAX: Final = 256
 
 
@@ -81,6 +84,7 @@ async def _stream(call: Call, *queues: str) -> None:
         account=call.account, address=subject_of(call.address), queues=queues, cursor=cursor
     )
     gone = asyncio.create_task(_until_gone(call, stream))
+    token = Watched(call.edge, call.token) if call.access.kind != "nobody" else None
     try:
         headers = [
             (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -88,15 +92,16 @@ async def _stream(call: Call, *queues: str) -> None:
             (b"x-accel-buffering", b"no"),
             *OPEN_TO_PAGES,
         ]
+        call.is_answered = True
         await call.send({"type": "http.response.start", "status": 200, "headers": headers})
         await _send(call, b":)\n\n")  # the client knows that it is connected
         if call.scope["method"] == "HEAD":
             stream.end()
-        async for event in stream:
-            if not _is_still_good(call):
+        while events := await stream.take():
+            if token is not None and not token.is_good():
                 break
-            lines = _lines(call, event, ours)
-            if lines:
+            # what waits together goes out together
+            if lines := _lines(call, events, ours):
                 await _send(call, lines)
         await call.send({"type": "http.response.body", "body": b""})
     except OSError:
@@ -104,17 +109,6 @@ async def _stream(call: Call, *queues: str) -> None:
     finally:
         gone.cancel()
         await stream.close()
-
-
-def _is_still_good(call: Call) -> bool:
-    """Whether the token was not revoked meanwhile: a look into a cache."""
-    if call.access.kind == "nobody":
-        return True
-    try:
-        token_access(call.edge, call.token)
-    except Refused:
-        return False
-    return True
 
 
 async def _until_gone(call: Call, stream: Stream) -> None:
@@ -127,94 +121,120 @@ async def _send(call: Call, lines: bytes) -> None:
     await call.send({"type": "http.response.body", "body": lines, "more_body": True})
 
 
-def _lines(call: Call, event: StreamEvent, ours: bool) -> bytes:
-    """An event as lines; empty when the client is not to get it."""
+def _lines(call: Call, events: Sequence[StreamEvent], ours: bool) -> bytes:
+    """Events as lines, without those that the client is not to get."""
+    shared, now = _shared_of(call.edge), call.edge.now()
+    plain = shared.is_plain(call.edge, call.account, now)
+    lines = []
+    for event in events:
+        known = shared.lines.get((event.cursor, call.account != 0)) if plain else None
+        if known is not None and known.until > now and call.account not in known.others:
+            lines.append(known.lines)
+        else:
+            lines.append(_own_lines(call, event, ours, shared if plain else None, now))
+    return lines[0] if len(lines) == 1 else b"".join(lines)
+
+
+def _own_lines(
+    call: Call, event: StreamEvent, ours: bool, shared: _Shared | None, now: int
+) -> bytes:
+    """An event as lines; empty when the client is not to get it. What others may have, too, is put
+    into `shared`."""
     kind = event.kind
+    others: frozenset[int] | None = None
     if kind == "heartbeat":
         return THUMP
     if kind == "post":
-        word, data = b"update", _post(call, event.subject)
+        word, (data, others) = b"update", _post(call, event.subject)
     elif kind == "notification":
         word, data = b"notification", _notification(call, event.subject)
     elif kind == "edit":
-        word, data = b"status.update", _post(call, event.subject, edited=True)
+        word, (data, others) = b"status.update", _post(call, event.subject)
     elif kind == "delete":
-        word, data = b"delete", b"%d" % event.subject
+        word, data, others = b"delete", b"%d" % event.subject, frozenset()
     elif ours:
         word, data = kind.encode(), encode({"queue": event.queue})
     else:
         return b""
     if not data:
         return b""
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.cursor.encode(), word, data)
+    lines = b"id: %s\nevent: %s\ndata: %s\n\n" % (event.cursor.encode(), word, data)
+    if shared is not None and others is not None and call.account not in others:
+        shared.put((event.cursor, call.account != 0), _Lines(now + SHARED_MS, lines, others))
+    return lines
+
+
+class _Lines(Struct, frozen=True):
+    """An event, as all but some accounts get it."""
+
+    until: int
+    lines: bytes
+    others: frozenset[int]
+    """Accounts to which it looks different."""
 
 
 class _Shared:
     """What serves all streams of an edge."""
 
     def __init__(self) -> None:
-        self.posts: dict[tuple[int, bool], tuple[int, bytes]] = {}
-        """(id, whether somebody asks) → until when, and the status."""
+        self.lines: dict[tuple[str, bool], _Lines] = {}
+        """(cursor of the event, whether somebody asks) → …"""
         self._filterers: frozenset[int] = frozenset()
         self._until = 0
 
-    def filters(self, edge: Edge, account: int, now: int) -> bool:
-        """Whether the account had a filter a moment ago: its statuses are its own."""
+    def is_plain(self, edge: Edge, account: int, now: int) -> bool:
+        """Whether the account had no filter a moment ago: else its statuses are its own."""
         if self._until <= now:
             with edge.snapshot() as snapshot:
                 rows = snapshot.rows("select distinct account from filters")
             self._filterers = frozenset(number for (number,) in rows)
             self._until = now + SHARED_MS
-        return account in self._filterers
+        return account not in self._filterers
+
+    def put(self, key: tuple[str, bool], lines: _Lines) -> None:
+        if len(self.lines) >= SHARED_MAX:
+            self.lines.clear()
+        self.lines[key] = lines
 
 
 _shared: WeakKeyDictionary[Edge, _Shared] = WeakKeyDictionary()
 
 
-def _post(call: Call, id_: int, *, edited: bool = False) -> bytes:
-    """The status, as this reader sees it; empty when it is gone again.
+def _shared_of(edge: Edge) -> _Shared:
+    found = _shared.get(edge)
+    if found is None:
+        found = _shared[edge] = _Shared()
+    return found
 
-    A public post that nobody has touched since it was made looks the same to all who get it and
-    have no filters: it is rendered once for all streams.
-    """
-    edge, key, now = call.edge, (id_, call.account != 0), call.edge.now()
-    shared = _shared.get(edge)
-    if shared is None:
-        shared = _shared[edge] = _Shared()
-    if edited:  # what was rendered before says what stands there no more
-        shared.posts.pop((id_, False), None)
-        shared.posts.pop((id_, True), None)
-    filters = shared.filters(edge, call.account, now)
-    known = shared.posts.get(key)
-    if known is not None and known[0] > now and not filters:
-        return known[1]
+
+def _post(call: Call, id_: int) -> tuple[bytes, frozenset[int] | None]:
+    """The status, as this reader sees it; empty when it is gone again. And to whom it looks
+    different; None: to each as it may be."""
+    edge = call.edge
     with edge.snapshot() as snapshot:
         row = snapshot.post(id_)
         if row is None or row.deleted:
-            return b""
+            return b"", None
         reader = edge.relations(snapshot, call.account)
         if not shown(snapshot.posts, [row], {}, reader):
-            return b""
+            return b"", None
         status = entities(edge).status(snapshot, reader, row) or b""
-        same = not filters and _is_same_for_all(snapshot, row)
-    if status and same:
-        if len(shared.posts) >= SHARED_MAX:
-            shared.posts.clear()
-        shared.posts[key] = (now + SHARED_MS, status)
-    return status
+        return status, _others(snapshot, row)
 
 
-def _is_same_for_all(snapshot: Snapshot, row: PostRow) -> bool:
-    """A poll is another one for who asks, a reply for who muted its thread, and a quote for who may
-    not see its original."""
-    return (
-        row.visibility <= Reach.UNLISTED
-        and not row.boost_of
-        and not row.quote_of
-        and row.changed == row.number
-        and row.thread == row.id
-        and not snapshot.row("select 1 from polls where post = ?", (row.id,))
-    )
+def _others(snapshot: Snapshot, row: PostRow) -> frozenset[int] | None:
+    """To whom a status looks different, of readers without filters. A public post that nobody has
+    touched since it was made looks the same to all: but its author has an own view of its poll, and
+    who muted its thread one of its flags. A quote is seen by those who may see its original."""
+    if (
+        row.visibility > Reach.UNLISTED
+        or row.boost_of
+        or row.quote_of
+        or row.changed != row.number
+    ):  # fmt: skip
+        return None
+    muting = snapshot.rows("select account from muted_threads where thread = ?", (row.thread,))
+    return frozenset([row.account, *(account for (account,) in muting)])
 
 
 def _notification(call: Call, number: int) -> bytes:

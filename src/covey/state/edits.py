@@ -16,6 +16,7 @@ from covey.limits import EDITS_PER_POST, ROWS_PER_MESSAGE
 from covey.messages import Edit, Entry
 from covey.state.accounts import number_of, require_account
 from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, may_see
+from covey.state.changes import changed
 from covey.state.notifications import notify
 from covey.state.polls import (
     check_poll,
@@ -101,10 +102,7 @@ def apply_edit(state: State, entry: Entry, message: Edit, outcome: Outcome) -> N
         state.execute(
             "update polls set hide_totals = ? where post = ?", (message.poll.hide_totals, id_)
         )
-    state.execute(
-        "insert into changes values (?, 'edit', ?, ?, ?)", (number, id_, entry.actor, entry.stamp)
-    )
-    outcome.changes.append((number, "edit", id_, entry.actor))
+    changed(state, entry, outcome, "edit", id_, entry.actor)
     for account in mentioned:
         # nobody logs in as a group
         if (

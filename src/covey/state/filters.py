@@ -14,6 +14,7 @@ from covey.limits import (
     POSTS_PER_FILTER,
 )
 from covey.messages import DeleteFilter, Entry, SetFilter
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.texts import check_text
@@ -68,6 +69,7 @@ def apply_set_filter(state: State, entry: Entry, message: SetFilter, outcome: Ou
     )  # fmt: skip
     if message.until:
         schedule(state, entry, message.until, "end_filter", entry.actor, number)
+    changed(state, entry, outcome, "filters_changed", 0, entry.actor)
 
 
 @check_of(DeleteFilter)
@@ -80,6 +82,7 @@ def apply_delete_filter(
     state: State, entry: Entry, message: DeleteFilter, outcome: Outcome
 ) -> None:
     state.execute("delete from filters where number = ?", (message.filter,))
+    changed(state, entry, outcome, "filters_changed", 0, entry.actor)
 
 
 @due_of("end_filter")
@@ -88,3 +91,5 @@ def due_end_filter(
 ) -> None:
     """Unless it was prolonged since."""
     state.execute("delete from filters where number = ? and until = ?", (number, at))
+    if state.connection.changes():
+        changed(state, entry, outcome, "filters_changed", 0, account)

@@ -14,9 +14,10 @@ from covey.limits import (
     RULES,
 )
 from covey.messages import Announce, Entry, Invite, Register, SetRules, Setting
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import is_away, require_role
-from covey.state.state import Outcome, State
+from covey.state.state import EVERYBODY, Outcome, State
 from covey.state.texts import check_text
 from covey.state.time import due_of, schedule
 
@@ -168,6 +169,7 @@ def apply_announce(state: State, entry: Entry, message: Announce, outcome: Outco
     number = message.announcement or entry.id
     if not message.text or message.text.isspace():
         state.execute("delete from announcements where number = ?", (number,))
+        changed(state, entry, outcome, "announcement.delete", number, EVERYBODY)
         return
     state.execute(
         "insert into announcements values (?, ?, ?, ?) on conflict (number) do update"
@@ -176,6 +178,7 @@ def apply_announce(state: State, entry: Entry, message: Announce, outcome: Outco
     )
     if message.until:
         schedule(state, entry, message.until, "end_announcement", 0, number)
+    changed(state, entry, outcome, "announcement", number, EVERYBODY)
 
 
 @due_of("end_announcement")
@@ -184,3 +187,5 @@ def due_end_announcement(
 ) -> None:
     """Unless it was prolonged since."""
     state.execute("delete from announcements where number = ? and until = ?", (number, at))
+    if state.connection.changes():
+        changed(state, entry, outcome, "announcement.delete", number, EVERYBODY)

@@ -20,6 +20,7 @@ from covey.delivery.audience import Reach
 from covey.errors import Refused
 from covey.limits import NEW_ACCOUNT_MS, ROWS_PER_MESSAGE
 from covey.messages import AcceptRequest, DismissRequest, Entry, NotificationPolicy
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.time import due_of, schedule
@@ -149,7 +150,7 @@ def check_accept_request(state: State, actor: int, message: AcceptRequest, stamp
 def apply_accept_request(
     state: State, entry: Entry, message: AcceptRequest, outcome: Outcome
 ) -> None:
-    _settle(state, entry, entry.actor, message.account, "accepted")
+    _settle(state, entry, outcome, entry.actor, message.account, "accepted")
 
 
 @check_of(DismissRequest)
@@ -162,10 +163,12 @@ def apply_dismiss_request(
     state: State, entry: Entry, message: DismissRequest, outcome: Outcome
 ) -> None:
     """The next one that is filtered is a new request."""
-    _settle(state, entry, entry.actor, message.account, "dismissed")
+    _settle(state, entry, outcome, entry.actor, message.account, "dismissed")
 
 
-def _settle(state: State, entry: Entry, account: int, sender: int, answer: str) -> None:
+def _settle(
+    state: State, entry: Entry, outcome: Outcome, account: int, sender: int, answer: str
+) -> None:
     """What waits is taken or deleted; of very many the rest in a moment."""
     state.execute(
         "update notification_requests set state = ? where account = ? and sender = ?",
@@ -183,6 +186,8 @@ def _settle(state: State, entry: Entry, account: int, sender: int, answer: str) 
     )
     if state.connection.changes() == ROWS_PER_MESSAGE:
         schedule(state, entry, entry.stamp, "settle_request", account, sender)
+    elif answer == "accepted":
+        changed(state, entry, outcome, "notifications_merged", 0, account)
 
 
 @due_of("settle_request")
@@ -192,4 +197,4 @@ def due_settle_request(
     """Unless the sender asked anew since."""
     answer = _request(state, account, sender)
     if answer in ("accepted", "dismissed"):
-        _settle(state, entry, account, sender, answer)
+        _settle(state, entry, outcome, account, sender, answer)

@@ -36,6 +36,7 @@ from covey.state.candidates import (
     may_see,
     standing,
 )
+from covey.state.changes import changed
 from covey.state.notifications import notify, withdraw
 from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.rules import apply_of, check_of
@@ -225,13 +226,8 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
     _count_post(state, number, post, -1)
     if post.boost_of:
         withdraw(state, post.boost_account, made_by)
-    if not told:
-        return
-    execute(
-        "insert into changes values (?, 'delete', ?, ?, ?)",
-        (number, id_, post.account, entry.stamp),
-    )
-    outcome.changes.append((number, "delete", id_, post.account))
+    if told:
+        changed(state, entry, outcome, "delete", id_, post.account)
 
 
 def drop_tag(state: State, id_: int, tag: str) -> None:

@@ -13,6 +13,7 @@ from covey.delivery.audience import Reach
 from covey.errors import Refused
 from covey.limits import POSITIONS_PER_ACCOUNT
 from covey.messages import Entry, Read
+from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.tags import check_tag
@@ -78,7 +79,4 @@ def apply_read(state: State, entry: Entry, message: Read, outcome: Outcome) -> N
         " set position = excluded.position, version = version + 1, stamp = excluded.stamp",
         (actor, message.queue, message.position, entry.stamp),
     )
-    state.execute(
-        "insert into changes values (?, 'read', 0, ?, ?)", (entry.number, actor, entry.stamp)
-    )
-    outcome.changes.append((entry.number, "read", 0, actor))
+    changed(state, entry, outcome, "read", 0, actor)

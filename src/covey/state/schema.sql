@@ -170,6 +170,7 @@ create table pins (
 create table muted_threads (
     account integer not null, thread integer not null,
     primary key (account, thread)) strict, without rowid;
+create index muted_threads_by_thread on muted_threads (thread);
 
 -- queues ------------------------------------------------------------------------------------------
 create table notifications (            -- at most one per account and number

@@ -21,6 +21,9 @@ APPLICATION_ID: Final = 0x43737461  # "Csta"
 VERSION: Final = 2
 """Of the schema: another one is another file, built from the log."""
 
+EVERYBODY: Final = 0
+"""As the account of a change: it concerns all there are."""
+
 CACHE_KIB: Final = 32_768
 """Of the file's pages, in the engine; they fill up with use. With SQLite's own 2 MiB a batch of 512
 posts spills: 92 µs of CPU a post instead of 57 to 68 (docs/measurements.md)."""
@@ -91,8 +94,9 @@ class Outcome:
         self.notifications: list[tuple[int, int]] = []
         """(number, account)."""
         self.changes: list[tuple[int, str, int, int]] = []
-        """(number, kind, subject, account): "delete", "edit" (post, author),
-        "read" (0, account)."""
+        """(number, kind, subject, account): "delete", "edit" (post, author); "read",
+        "filters_changed", "notifications_merged" (0, account); "announcement",
+        "announcement.delete" (announcement, EVERYBODY)."""
         self.floors: dict[int, int] = {}
         """account → newest post id when an input of its audiences changed."""
         self.wide_floors: list[tuple[BitMap, int]] = []

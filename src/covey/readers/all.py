@@ -1,0 +1,10 @@
+"""The readers that a server runs, in no order: each follows the log on its own."""
+
+from __future__ import annotations
+
+from covey.readers.reader import Reader, Surroundings
+
+
+def readers(around: Surroundings) -> list[Reader]:
+    """Made anew for each worker. What is heavy to import is imported here, by those who need it."""
+    return []
