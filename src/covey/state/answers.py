@@ -22,6 +22,7 @@ from typing import Any, Final
 import apsw
 
 from covey.keys import expiry
+from covey.limits import KEY_CLIENT_MS
 from covey.log import Log
 
 SLICES: Final = 256
@@ -96,9 +97,9 @@ class Answers:
         self._journal.append((place, None, slice_))
         self._slices[place] = {}
         self._connection.executemany(
-            "insert or replace into answers values (?, ?, ?)",
+            "insert or replace into answers values (?, ?, ?, ?)",
             [
-                (hash_, number, expires)
+                (hash_, number, expires, stamp + KEY_CLIENT_MS if expires else 0)
                 for hash_, (number, expires) in sorted(slice_.items())
                 if not expires or expires > stamp
             ],

@@ -78,7 +78,7 @@ def _prune(state: State, stamp: int) -> None:
 
     state.execute(
         "delete from answers where hash in (select hash from answers"
-        " where expires != 0 and expires <= ? order by expires, hash limit ?)",
+        " where forget != 0 and forget <= ? order by forget, hash limit ?)",
         (stamp, ROWS_PER_MESSAGE),
     )
     state.execute(
