@@ -27,7 +27,8 @@ from covey.log import Log
 
 SLICES: Final = 256
 SETTLE_EVERY: Final = 256
-"""Messages. So 65,536 keys are in memory at most (some 15 MB), and some 256 are settled at once."""
+"""Messages. So 65,536 keys are in memory at most (10 MB; half of it as a rule), and
+some 256 are settled at once. To find them again at a start takes 0.2 s of CPU."""
 
 _INT64: Final = struct.Struct("<q")
 
