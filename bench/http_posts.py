@@ -40,7 +40,7 @@ PATH = "/api/v1/statuses"
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="posts a round")
+    parser.add_argument("--count", type=int, default=5_000, help="posts a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--edges", type=int, default=1)

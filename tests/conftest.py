@@ -22,6 +22,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # machine than of the code, and pytest-timeout ends what hangs.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("fresh", deadline=None, print_blob=True)
+# The same examples, and the first one that fails is enough: for scripts/plant.
+hypothesis.settings.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("fresh" if os.environ.get("COVEY_FRESH_SEEDS") else "fixed")
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ["requirements.txt", "requirements-test.txt", "requirements-fast.txt"]
 SCRIPTS = ["covey", ".ci/run", "scripts/environment", "scripts/lint", "scripts/format"]
-SCRIPTS += ["scripts/test", "scripts/lock"]
+SCRIPTS += ["scripts/test", "scripts/lock", "scripts/plant"]
 
 
 def canonical(name: str) -> str:

@@ -118,6 +118,9 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "body_large": (413, "The body has more than {limit} bytes."),
     "media_type": (415, "Bodies are JSON, form or multipart; this one is {type}."),
     "method_not_allowed": (405, "This address does not answer {method}."),
+    "stream_unknown": (400, "Unknown stream type"),
+    "stream_parameter_missing": (400, "Missing {name} name parameter"),
+    "message_malformed": (400, "The message can't be read: {why}"),
     "not_there_yet": (422, "This server can't do this yet: {what}."),
     # limits and trouble
     "too_many_requests": (429, "Too many requests. Try again at {at}."),

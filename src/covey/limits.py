@@ -112,6 +112,13 @@ STREAMS_PER_ACCOUNT: Final = 20
 STREAMS_PER_ADDRESS: Final = 50
 """Of strangers, per edge: a household or a library shares an address."""
 STREAMS_PER_EDGE: Final = 20_000
+"""Connections that hold streams."""
+SUBSCRIPTIONS_PER_SOCKET: Final = 50
+"""Streams that one WebSocket follows."""
+SOCKET_MESSAGE_BYTES: Final = 4 << 10
+"""Of what a client sends over a WebSocket."""
+SOCKET_PING_SECONDS: Final = 30
+"""Between two pings; who does not answer one within as many is gone."""
 
 # --- engine -----------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 512
@@ -145,6 +152,8 @@ HEAD_BYTES: Final = 32 << 10
 """Request line and headers."""
 REQUEST_SECONDS: Final = 30
 """From a request's first byte until it has come whole."""
+STALLED_SECONDS: Final = 180
+"""A client that takes nothing of its answer for so long is cut off."""
 BODY_BYTES: Final = 256 << 10
 FORM_FIELDS: Final = 200
 NESTING: Final = 16

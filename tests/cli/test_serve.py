@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.server import HANG_SECONDS, Server, eventually, is_running, serving
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from covey.cli import serve as serve_module
 from covey.cli.serve import QUICK_SECONDS, Child
@@ -241,6 +243,32 @@ def test_a_stop_ends_streams_properly(server: Server, number: int) -> None:
     assert "Traceback" not in server.said.read_text()
     assert not (server.folder / "engine.sock").exists()
     server.verify()
+
+
+def test_a_stop_closes_sockets_properly(server: Server) -> None:
+    (_, token) = server.people("ann")["ann"]
+    address = f"ws://127.0.0.1:{server.port}/api/v1/streaming?stream=user&covey=1"
+    headers = {"Authorization": f"Bearer {token}"}
+    with connect(
+        address, additional_headers=headers, proxy=None, open_timeout=HANG_SECONDS
+    ) as live:
+        assert "subscribed" in str(live.recv(timeout=HANG_SECONDS))
+        server.submit((1, Post(text="Seen")))
+        assert server.stop() == 0
+        said, code = _until_closed(live)
+    assert any("Seen" in one for one in said)
+    assert code in (1001, 1012)  # the stream's end, or uvicorn's, whichever is first
+    assert "Traceback" not in server.said.read_text()
+
+
+def _until_closed(live: ClientConnection) -> tuple[list[str], int]:
+    """What came, and the code."""
+    said = []
+    try:
+        while True:
+            said.append(str(live.recv(timeout=HANG_SECONDS)))
+    except ConnectionClosed as closed:
+        return said, closed.rcvd.code if closed.rcvd else 0
 
 
 def test_a_stop_answers_requests_under_way(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pytest
 from tests.cli.running import STORY, json_lines, output, run, story
 from tests.entries import entries
 
+import covey.oracle
+from covey.cli.sample import check_sample, told_to_oracle
 from covey.cli.verify import Homes, Report, check_homes
 from covey.delivery.arena import ArenaReader
+from covey.log import Log
 from covey.log.log import checksum
+from covey.messages import SERVER, Due, Entry
 from covey.state.state import state_path
 
 
@@ -137,9 +142,69 @@ def test_a_home_that_holds_too_much_or_too_little(folder: Path) -> None:
     report = Report()
     check_homes(ArenaReader(homes.arena.memory), state_path(folder), report)
     found = report.wrong["homes"]
-    assert found[0].startswith("account 1: post")
+    assert found[0].startswith("account 1: ")
     assert "is missing" in found[0]
-    assert f"post {first} does not belong" in found[2]
+    assert f"{first} does not belong" in found[2]
+
+
+POST, FOLLOWED = 16, 14
+"""Numbers of Ann's post, which Bob has at home, and of what Ann is told of Bob."""
+
+
+@pytest.mark.parametrize(("statement", "found"), [
+    (f"update posts set visibility = 3 where number = {POST}",
+     "account 2, home: {id} is missing (1 are)"),
+    (f"delete from posts where number = {POST}", "account 3, home: can't be read: KeyError({id})"),
+    ("insert into follows values (3, 1, 1, 0, '', 9)", "account 3, home: "),
+    (f"delete from notifications where account = 1 and number = {FOLLOWED}",
+     "account 1, notifications: 14 is missing (1 are)"),
+    ("insert into notifications values (2, 1, 'follow', 3, 0, 1, 0)",
+     "account 2, notifications: 2 are unread, not 1"),
+    ("update positions set position = 5 where account = 1 and queue = 'home'",
+     "account 1, home: it is read up to 5, not {id}"),
+])  # fmt: skip
+def test_a_queue_that_the_oracle_has_otherwise(folder: Path, statement: str, found: str) -> None:
+    change(state_path(folder), statement)
+    expected = found.format(id=next(entry.id for entry in STORY if entry.number == POST))
+    assert any(line.startswith(expected) for line in wrong(folder)["queues"])
+
+
+def test_a_rule_that_is_wrong_everywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then state, rebuilt state, merge and arena are all of one mind."""
+    monkeypatch.setattr("covey.delivery.audience.TO_FOLLOWERS", frozenset())
+    found = wrong(folder)
+    assert list(found) == ["queues"]
+    assert found["queues"][0].startswith("account 2, home: ")
+    assert "without the arena" in found["queues"][1]
+
+
+def test_the_sample(folder: Path) -> None:
+    for size, accounts in ((0, None), (2, 2), (9, 3)):
+        (found,) = json_lines("verify", "--data", folder, "--sample", str(size))
+        assert found["looked_at"].get("accounts held against the oracle") == accounts
+        assert found["left_out"] == []
+    oracle = told_to_oracle(Log(folder / "log.db"), len(STORY))
+    state, arena = state_path(folder), Homes(1 << 20, 10).arena
+    drawn = [check_sample(oracle, state, ArenaReader(arena.memory), 1) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+
+
+def test_an_act_that_took_several_messages(tmp_path: Path) -> None:
+    """The oracle tells all of it at once, so notifications may differ until it is done."""
+    last = STORY[-1]
+    piece = Entry(last.number + 1, last.stamp, SERVER, b"e", 0, Due(number=last.number))
+    folder = story(tmp_path / "data", [*STORY, piece])
+    assert "not looked at: notifications by the oracle" in output("verify", "--data", folder)
+
+
+def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
+    for path in Path(covey.oracle.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("covey"):
+                named = {f"{node.module}.{alias.name}" for alias in node.names}
+                allowed = ("covey.limits", "covey.messages.", "covey.oracle.")
+                assert all(name.startswith(allowed) for name in named), (path.name, named)
+            assert not isinstance(node, ast.Import)
 
 
 def test_all_agrees_after_every_kind_of_message(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.web.site import Site, site
 from covey.edge.access import (
     SESSION_MS,
     Access,
+    Watched,
     new_secret,
     parse_scopes,
     secret_hash,
@@ -123,3 +124,35 @@ def test_scopes() -> None:
     assert within(["write:mutes"], ["follow"])
     assert not within(["read"], ["read:accounts"])
     assert not within(["write:statuses"], ["follow", "read"])
+
+
+def is_good(here: Site, watched: Watched) -> bool:
+    async def ask() -> bool:
+        return watched.is_good()
+
+    return here.run(ask())
+
+
+def test_a_watched_token_is_good_until_it_is_revoked(here: Site) -> None:
+    """Its answer is kept only as long as no token of the server changes."""
+    token, other = make_token(here), make_token(here)
+    watched = Watched(here.edge, token)
+    for _ in range(2):
+        assert is_good(here, watched)
+    here.submit(SERVER, RevokeToken(token_hash=secret_hash(other)))
+    assert is_good(here, watched)
+    here.submit(SERVER, RevokeToken(token_hash=secret_hash(token)))
+    for _ in range(2):
+        assert not is_good(here, watched)
+
+
+def test_a_watched_session_ends_with_its_days(here: Site) -> None:
+    here.register("watched")
+    watched = Watched(here.edge, here.sessions["watched"], session=True)
+    assert is_good(here, watched)
+    before = here.skew_ms
+    here.skew_ms += SESSION_MS + 60_000
+    try:
+        assert not is_good(here, watched)
+    finally:
+        here.skew_ms = before

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 from starlette.types import Message, Receive, Scope, Send
 
-from covey.edge.compress import Compress, accepted_coding
+from covey.edge.compress import Compress, accepted_coding, send_whole
 
 
 def answer(
@@ -92,3 +92,27 @@ def test_a_stream_passes_piece_by_piece() -> None:
 )  # fmt: skip
 def test_what_is_accepted(accepted: str, coding: str) -> None:
     assert accepted_coding(accepted) == coding
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip", "zstd, gzip"])
+@pytest.mark.parametrize("body", [BODY, b"short"])
+@pytest.mark.parametrize("kind", ["application/json", "image/png"])
+def test_what_is_sent_whole_is_what_the_middleware_sends(
+    accepted: str, body: bytes, kind: str
+) -> None:
+    headers, expected, _ = answer(body, accepted, kind)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "headers": [(b"accept-encoding", accepted.encode())]
+    }  # fmt: skip
+    start = {
+        "type": "http.response.start", "status": 200,
+        "headers": [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))],
+    }  # fmt: skip
+    asyncio.run(send_whole(scope, send, start, body))
+    assert {name.decode(): value.decode() for name, value in sent[0]["headers"]} == headers
+    assert [message["body"] for message in sent[1:]] == [expected]

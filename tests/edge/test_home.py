@@ -18,20 +18,37 @@ from covey.edge import home
 from covey.edge.cursor import Cursor
 from covey.limits import BOOST_WINDOW
 from covey.messages import (
+    SERVER,
+    AcceptFollow,
+    AddToList,
+    Block,
     Boost,
+    ChangeList,
     CreateGroup,
+    CreateList,
     Delete,
+    Due,
     Edit,
     Follow,
     FollowTag,
     JoinGroup,
     LeaveGroup,
     Mention,
+    Mute,
     Post,
+    Profile,
+    RemoveFollower,
     RemoveFromGroup,
+    RemoveFromList,
+    RemoveMember,
+    Restore,
+    Suspend,
     Tag,
+    Unblock,
     Unboost,
+    Unfollow,
     UnfollowTag,
+    Unmute,
 )
 from covey.state import merge as merging
 from covey.state.home import candidates_above, candidates_below, ids_below
@@ -176,6 +193,25 @@ def test_a_prolific_author_among_silent_ones() -> None:
                     assert up == expected[::-1]
 
 
+def test_two_outboxes_that_are_longer_than_a_round_reads_of_them() -> None:
+    """One ends nearer than the other: what lies between is not all known yet."""
+    with world(accounts=4) as w:
+        for followed in (2, 3):
+            w.submit(1, Follow(account=followed))
+        expected = [
+            w.post(author, Post(text="a post"))
+            for author in (*(3,) * 9, *(2, 3, 3) * 6, *(2,) * 9, *(2, 2, 3) * 6)
+        ]
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for ways in (BY_POST, BY_AUTHOR, BOTH):
+                with tuned(**ways):
+                    down = [post.id for post in merge(snapshot, reader)]
+                    assert down == expected[::-1]
+                    up = [post.id for post in merge(snapshot, reader, ascending=True)]
+                    assert up == expected
+
+
 def test_tags_and_groups_bring_posts_of_strangers() -> None:
     with world(accounts=4, chunks=64) as w:
         group = w.post(2, CreateGroup(name="owls"))
@@ -234,6 +270,90 @@ def test_what_was_taken_out_of_a_group_or_deleted_stands_in_the_window() -> None
             for arena in (w.arena, None):
                 assert list(ids_below(snapshot, arena, reader, END)) == posts[::-1]
             assert read(snapshot, w.arena, 1, Cursor()) == []
+
+
+def test_every_change_of_relations_is_seen_at_once() -> None:
+    """Each moves a floor: what the arena held before is not believed any more."""
+    with world(accounts=4, chunks=256) as w:
+        group = w.post(2, CreateGroup(name="owls"))
+        hiding = w.post(1, CreateList(title="apart", exclusive=True))
+        until = w.teller.now + 60_000
+
+        def said() -> list[int]:
+            """One post for each reason, of account 2 and of a stranger."""
+            birds, owls = (Tag(0, 6, "birds"),), (Mention(0, 5, "owls"),)
+            original = w.post(3, Post(text="of somebody else"))
+            return [
+                w.post(2, Post(text="plain", language="en")),
+                w.post(2, Post(text="@owls inside", visibility="group", mentions=owls)),
+                w.post(2, Boost(post=original)),
+                w.post(3, Post(text="#birds", tags=birds)),
+            ]
+
+        def seen(arena: ArenaReader | None) -> list[list[int]]:
+            with w.snapshot() as snapshot:
+                readers = [snapshot.relations(account) for account in (1, 2, 3, 4)]
+                return [list(ids_below(snapshot, arena, reader, END)) for reader in readers]
+
+        changes = [
+            (1, Follow(account=2)),
+            (1, Mute(account=2)),
+            (1, Unmute(account=2)),
+            (1, Mute(account=3)),
+            (1, Unmute(account=3)),
+            (1, Follow(account=2, boosts=False)),
+            (1, Follow(account=2, languages=("de",))),
+            (1, Follow(account=2)),
+            (1, AddToList(list=hiding, accounts=(2,))),
+            (1, ChangeList(list=hiding, title="beside")),
+            (1, ChangeList(list=hiding, title="apart", exclusive=True)),
+            (1, RemoveFromList(list=hiding, accounts=(2,))),
+            (1, FollowTag(name="birds")),
+            (1, UnfollowTag(name="birds")),
+            (1, JoinGroup(group=group)),
+            (2, RemoveMember(group=group, account=1)),
+            (1, Unfollow(account=2)),
+            (1, Follow(account=2)),
+            (2, RemoveFollower(account=1)),
+            (2, Profile(locked=True)),
+            (1, Follow(account=2)),
+            (2, AcceptFollow(account=1)),
+            (3, Block(account=1)),
+            (3, Unblock(account=1)),
+            (1, Block(account=3)),
+            (1, Unblock(account=3)),
+            (SERVER, Suspend(account=2)),
+            (SERVER, Restore(account=2)),
+            (1, Mute(account=2, until=until)),
+        ]
+        for actor, message in changes:
+            if message != Restore(account=2):
+                said()
+            w.post(actor, message)
+            assert seen(w.arena) == seen(None), message
+        muted = w.oracle.number
+        last = said()
+        w.teller.now = until
+        w.post(SERVER, Due(number=muted))
+        found = seen(w.arena)
+        assert found == seen(None)
+        assert last[0] in found[0]
+
+
+def test_who_blocks_somebody_mentioned_is_spared_the_boost_too() -> None:
+    with world(accounts=4, chunks=64) as w:
+        following(w, 2, 3)
+        w.submit(1, Block(account=4))
+        mention = (Mention(0, 4, "dee"),)
+        for text, mentions in (("@dee hello", mention), ("hello", ())):
+            post = w.post(4 if not mentions else 2, Post(text=text, mentions=mentions))
+            w.submit(3, Boost(post=post))
+        plain = w.post(2, Post(text="hello"))
+        boost = w.post(3, Boost(post=plain))
+        with w.snapshot() as snapshot:
+            reader = snapshot.relations(1)
+            for arena in (w.arena, None):
+                assert list(ids_below(snapshot, arena, reader, END)) == [boost, plain]
 
 
 # --- the boost window -------------------------------------------------------------------------

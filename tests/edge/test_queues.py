@@ -279,6 +279,15 @@ def test_a_stranger_and_a_mentioned_see_their_parts_of_an_outbox() -> None:
             assert outbox(1) == [direct, followers, public]
 
 
+def test_who_is_mentioned_sees_the_post_and_no_boost_for_followers() -> None:
+    with world(accounts=3) as w:
+        post = mention(w, 1, "cyd", visibility="followers")
+        w.submit(1, Boost(post=post))
+        with w.snapshot() as snapshot:
+            assert ids(queues.outbox(snapshot, snapshot.relations(3), 1, Cursor())) == [post]
+        assert w.oracle.outbox(1, 3) == [post]
+
+
 def test_a_boost_is_shown_where_its_original_is() -> None:
     with world(accounts=4) as w:
         post = w.post(1, Post(text="to be passed on"))

@@ -11,7 +11,7 @@ from tests.histories import READING, Step, histories
 
 from covey.edge.unread import Unread, unread, unread_home, unread_notifications
 from covey.limits import UNREAD_MAX
-from covey.messages import Boost, Delete, Favourite, Follow, Post, Read
+from covey.messages import Block, Boost, Delete, Favourite, Follow, Post, Read, Unblock
 
 
 @settings(max_examples=60)
@@ -125,6 +125,17 @@ def test_reading_moves_the_count_down() -> None:
             position = snapshot.position(1, "home")
             assert position
             assert (position.position, position.version) == (posts[2], 1)
+
+
+def test_what_a_blocker_did_before_is_no_more_counted() -> None:
+    with world(accounts=2) as w:
+        w.submit(2, Favourite(post=w.post(1, Post(text="a post"))))
+        for block, count in ((None, 1), (Block(account=1), 0), (Unblock(account=1), 1)):
+            if block:
+                w.submit(2, block)
+            with w.snapshot() as snapshot:
+                reader = snapshot.relations(1)
+                assert unread(snapshot, w.arena, reader, "notifications").count == count
 
 
 def test_words() -> None:

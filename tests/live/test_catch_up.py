@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from tests.edge.test_home import batches
 from tests.edge.world import world
 from tests.histories import Step, histories
-from tests.oracle import Oracle, Row
+from tests.oracle import Oracle
 
 from covey.limits import CHANGES_MS
 from covey.live import catch_up
 from covey.messages import Delete, Follow, Mute, Post, Read
+from covey.oracle.rows import Row
 from covey.state.rules import PRUNE_EVERY
 
 

@@ -13,7 +13,7 @@ from covey.engine.frames import FromEngine, Wake
 from covey.errors import Refused
 from covey.limits import CATCH_UP_EVENTS, CHANGES_MS, STREAM_BUFFER_EVENTS, STREAMS_PER_ACCOUNT
 from covey.live import hub as hub_module
-from covey.live.hub import Stream
+from covey.live.hub import TAKEN_EVENTS, Stream
 from covey.messages import Block, Delete, Follow, Mention, Post, Read
 
 HOME = ("home", "notifications")
@@ -98,6 +98,7 @@ def test_a_slow_reader_is_cut_off_and_resumes_with_nothing_lost() -> None:
                 theirs += posts_of(stream)
         assert all(theirs == posted for theirs in others_got)
         assert len(slow._events) == STREAM_BUFFER_EVENTS
+        assert scene.hub.count == len(others), "its place is free before it reads again"
         cursor = ""
         resumed = 0
         while True:
@@ -133,6 +134,25 @@ def test_a_reader_far_behind_comes_further_each_time_though_more_comes_all_the_w
         again = await scene.hub.open(account=1, queues=HOME, cursor=got[-1][1])
         assert posts_of(again) == posted[CATCH_UP_EVENTS:]
         assert first not in posted
+
+    scene(play)
+
+
+def test_what_waits_is_taken_together() -> None:
+    async def play(scene: Scene) -> None:
+        stream = await scene.hub.open(account=1, queues=HOME)
+        posted = await scene.posts(TAKEN_EVENTS + 2)
+        taken = [await stream.take(), await stream.take()]
+        assert [len(events) for events in taken] == [TAKEN_EVENTS, 2]
+        assert [event.subject for events in taken for event in events] == posted
+        waiting = asyncio.ensure_future(stream.take())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        (last,) = await scene.posts(1)
+        assert [event.subject for event in await waiting] == [last]
+        await scene.posts(1)
+        stream.end()
+        assert [len(await stream.take()) for _ in range(2)] == [1, 0]
 
     scene(play)
 
@@ -438,6 +458,21 @@ def test_a_reading_position_is_told_to_the_other_streams_of_the_account() -> Non
         await scene.say(1, Read(queue="home", position=post))
         assert kinds_of(mine) == ["read"]
         assert kinds_of(others) == []
+
+    scene(play)
+
+
+def test_a_cursor_between_two_events_of_one_message() -> None:
+    """A post that mentions its reader is two events, and a connection may be cut between them."""
+
+    async def play(scene: Scene) -> None:
+        whole = await scene.hub.open(account=1, queues=HOME)
+        await scene.say(2, Post(text="@ann hello", mentions=(Mention(0, 4, "ann"),)))
+        events = waiting(whole)
+        assert [event.kind for event in events] == ["post", "notification"]
+        for place, event in enumerate(events, 1):
+            resumed = await scene.hub.open(account=1, queues=HOME, cursor=event.cursor)
+            assert waiting(resumed) == events[place:]
 
     scene(play)
 

@@ -72,6 +72,15 @@ class Listener(StreamListener):
     def on_delete(self, status_id: Any) -> None:
         self._add("delete", status_id)
 
+    def on_conversation(self, conversation: Any) -> None:
+        self._add("conversation", conversation)
+
+    def on_filters_changed(self) -> None:
+        self._add("filters_changed", None)
+
+    def on_websocket_error(self, error: Any, for_stream: Any = None) -> None:
+        self._add("error", error)
+
     def handle_heartbeat(self) -> None:
         self._add("heartbeat", None)
 
@@ -191,3 +200,63 @@ def test_its_tokens_can_be_kept_and_revoked(here: World, tmp_path: Path) -> None
     fay.revoke_access_token(allow_http=True)
     with pytest.raises(MastodonAPIError):
         fay.me()
+
+
+def test_c16_every_stream_that_it_wraps(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # closing a stream waits for its next line
+    monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 0.2)
+    ada, bea = client(here, "sse_ada"), log_in(here, "sse_bea")
+    ada.account_follow(bea.me()["id"])
+    list_ = ada.list_create("friends")
+    ada.list_accounts_add(list_, [bea.me()["id"]])
+    opened = {
+        name: (listener := Listener(), open_(listener))
+        for name, open_ in {
+            "user": lambda to: ada.stream_user(to, run_async=True),
+            "notifications": lambda to: ada.stream_user_notifications(to, run_async=True),
+            "public": lambda to: ada.stream_public(to, run_async=True),
+            "local": lambda to: ada.stream_local(to, run_async=True),
+            "hashtag": lambda to: ada.stream_hashtag("wrapped", to, run_async=True),
+            "hashtag local": lambda to: ada.stream_hashtag(
+                "wrapped", to, local=True, run_async=True
+            ),
+            "list": lambda to: ada.stream_list(list_, to, run_async=True),
+            "direct": lambda to: ada.stream_direct(to, run_async=True),
+        }.items()
+    }
+    for listener, _ in opened.values():
+        listener.wait("heartbeat")
+    status = bea.status_post("to all #wrapped")
+    direct = bea.status_post("@sse_ada alone", visibility="direct")
+    ada.create_filter_v2("a filter", ["home"], "warn")
+    for name, (listener, _) in opened.items():
+        if name == "notifications":
+            assert listener.wait("notification")["status"]["id"] == direct["id"]
+        elif name == "direct":
+            assert listener.wait("conversation")["last_status"]["id"] == direct["id"]
+        else:
+            assert listener.wait("update")["id"] == status["id"]
+    opened["user"][0].wait("filters_changed")
+    for _, handle in opened.values():
+        handle.close()
+
+
+def test_c14_its_web_socket(here: World) -> None:
+    ada, bea = client(here, "ws_ada"), log_in(here, "ws_bea")
+    ada.account_follow(bea.me()["id"])
+    user, tag = Listener(), Listener()
+    live = ada.stream_open_websocket(user)
+    try:
+        live.subscribe("user")
+        live.subscribe("hashtag", listener=tag, tag="socketed")
+        live.subscribe("nonsense")
+        # its answer comes after both subscriptions
+        assert "Unknown stream type" in str(user.wait("error"))
+        status = bea.status_post("over the socket #socketed")
+        assert user.wait("update")["id"] == status["id"]
+        assert tag.wait("update")["id"] == status["id"]
+        bea.status_delete(status)
+        assert user.wait("delete") == status["id"]
+        live.unsubscribe("hashtag", tag="socketed")
+    finally:
+        live.close()

@@ -71,6 +71,51 @@ def test_an_edit_and_what_was_said_before(here: World, shape: Check) -> None:
     shape("[Notification]", bea.get("/api/v1/notifications"))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": "plain, for @bea and @nobody #tag https://example.org/x"},
+        {"status": "a spoiler", "spoiler_text": "careful", "visibility": "private"},
+        {"status": "what?", "poll": {"options": ["tea", "coffee"], "expires_in": 600}},
+        {"status": "more", "in_reply_to_id": "own"},
+        {"status": "more", "in_reply_to_id": "muted"},
+    ],
+)
+def test_what_the_author_is_answered_is_what_is_there(here: World, said: dict[str, Any]) -> None:
+    """The answer to a new post is made another way than a status that is asked for."""
+    ada = here.api("ada")
+    filter_ = {"title": "x", "context": ["home"], "keywords_attributes": [{"keyword": "spoiler"}]}
+    ada.json("POST", "/api/v2/filters", filter_)
+    parent = ada.status("a thread")["id"]
+    if said.get("in_reply_to_id") == "muted":
+        ada.post(f"/api/v1/statuses/{parent}/mute")
+    if "in_reply_to_id" in said:
+        said = said | {"in_reply_to_id": parent}
+    made = ada.json("POST", "/api/v1/statuses", said)
+    assert made == ada.get(f"/api/v1/statuses/{made['id']}")
+
+
+def test_the_same_key_again_shows_the_post_as_it_is_by_now(here: World) -> None:
+    ada = here.api("ada")
+    headers = {"idempotency-key": "once-and-again"}
+    said = {"json": {"status": "once"}, "headers": headers}
+    made = ada.ask("POST", "/api/v1/statuses", **said).json()
+    ada.post(f"/api/v1/statuses/{made['id']}/favourite")
+    again = ada.ask("POST", "/api/v1/statuses", **said).json()
+    assert (again["id"], again["favourited"]) == (made["id"], True)
+    ada.delete(f"/api/v1/statuses/{made['id']}")
+    assert ada.ask("POST", "/api/v1/statuses", **said).status_code == 404
+
+
+def test_an_own_way_of_posting_holds_from_the_next_post_on(here: World) -> None:
+    """How an account posts is kept by the edge until a profile changes."""
+    bea = here.api("bea")
+    assert bea.status("before")["visibility"] == "public"
+    for word in ("unlisted", "public"):
+        bea.json("PATCH", "/api/v1/accounts/update_credentials", {"source": {"privacy": word}})
+        assert bea.status(f"now {word}")["visibility"] == word
+
+
 def test_a_poll(here: World, shape: Check) -> None:
     ada, bea = here.api("ada"), here.api("bea")
     question = {"options": ["tea", "coffee"], "expires_in": 600, "multiple": True}

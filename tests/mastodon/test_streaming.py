@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from tests.mastodon.api import Api, World, world
 
 from covey.edge.access import secret_hash
 from covey.live import hub
-from covey.mastodon.streaming import SHARED_MS
-from covey.messages import SERVER, CreateGroup, JoinGroup, RevokeToken
+from covey.mastodon.events import SHARED_MS
+from covey.mastodon.streaming import PATHS
+from covey.messages import SERVER, AddToList, CreateGroup, CreateList, JoinGroup, RevokeToken
 
 USER = "/api/v1/streaming/user"
 SECONDS = 120
@@ -54,7 +55,7 @@ class Stream:
             elif line:
                 name, _, value = line.partition(": ")
                 found[name] = value
-            elif found:
+            elif "event" in found:
                 return Event(found["id"], found["event"], json.loads(found["data"]))
         raise AssertionError("the stream ended")
 
@@ -118,6 +119,38 @@ def test_filters_mark_what_is_live(here: World) -> None:
     bea.delete(f"/api/v2/filters/{filter_['id']}")
 
 
+def test_streams_share_an_event_but_for_those_to_whom_it_looks_different(here: World) -> None:
+    """Who muted the thread of a reply, the author of a poll, who has a filter, who is nobody."""
+    ada, bea, carl = here.api("ada"), here.api("bea"), here.api("carl")
+    opened = bea.status("a thread")["id"]
+    carl.post(f"/api/v1/statuses/{opened}/mute")
+    path, question = "/api/v1/streaming/public", {"options": ["tea", "coffee"], "expires_in": 600}
+    with (
+        stream(ada, path) as of_ada,
+        stream(carl, path) as of_carl,
+        stream(bea, path) as of_bea,
+        stream(here.nobody, path) as of_nobody,
+    ):
+        streams = (of_ada, of_carl, of_bea, of_nobody)
+        bea.status("more of it", in_reply_to_id=opened)
+        muted = [live.next().data.get("muted") for live in streams]
+        assert muted == [False, True, False, None]
+        bea.json("POST", "/api/v1/statuses", {"status": "what?", "poll": question})
+        assert [live.next().data["poll"]["voted"] for live in streams] == [
+            False, False, True, False
+        ]  # fmt: skip
+        made = bea.status("plain")["id"]
+        assert {live.next().data["id"] for live in streams} == {made}
+        ada.post(f"/api/v1/statuses/{made}/favourite")
+        bea.json("PUT", f"/api/v1/statuses/{made}", {"status": "edited"})
+        edited = [live.next() for live in streams]
+        assert {event.kind for event in edited} == {"status.update"}
+        flags = [event.data.get("favourited") for event in edited]
+        assert flags == [True, False, False, None]
+        bea.delete(f"/api/v1/statuses/{made}")
+        assert {live.next().kind for live in streams} == {"delete"}
+
+
 def test_who_comes_back_gets_exactly_what_it_missed(here: World) -> None:
     ada, bea = here.api("ada"), here.api("bea")
     with stream(ada) as live:
@@ -166,6 +199,58 @@ def test_only_notifications(here: World) -> None:
         assert (event.kind, event.data["type"]) == ("notification", "favourite")
 
 
+def test_c16_each_path_is_a_stream(here: World) -> None:
+    ada, bea, site = here.api("ada"), here.api("bea"), here.site
+    list_ = site.submit("ada", CreateList(title="paths")).id
+    site.submit("ada", AddToList(list=list_, accounts=(site.accounts["bea"],)))
+    with ExitStack() as stack:
+        open_ = {
+            path: stack.enter_context(stream(ada, path, tag="paths", list=str(list_)))
+            for path in PATHS
+        }
+        media = stack.enter_context(stream(ada, "/api/v1/streaming/public", only_media="true"))
+        made = bea.status("#paths")["id"]
+        said = bea.status("@ada", visibility="direct")["id"]
+        for path, live in open_.items():
+            word = path.rpartition("/")[2]
+            if word == "remote":
+                continue
+            event = live.next()
+            match word:
+                case "notification":
+                    assert (event.kind, event.data["status"]["id"]) == (word, said)
+                case "direct":
+                    assert (event.kind, event.data["last_status"]["id"]) == ("conversation", said)
+                case _:
+                    assert (event.kind, event.data["id"]) == ("update", made)
+        # a delete comes to all of the public ones, and there was nothing before it
+        bea.delete(f"/api/v1/statuses/{made}")
+        for live in (media, open_["/api/v1/streaming/public/remote"]):
+            assert live.next().kind == "delete"
+
+
+def test_c16_lines_of_events_without_payload(here: World) -> None:
+    ada = here.api("ada")
+    with ada.client.stream("GET", USER, timeout=SECONDS) as response:
+        ada.json("POST", "/api/v2/filters", {"title": "empty", "context": ["home"]})
+        lines = response.iter_lines()
+        assert [next(lines), next(lines)] == [":)", ""]
+        assert next(lines).startswith("id: ")
+        # browsers pass over an event that has no data
+        assert [next(lines), next(lines)] == ["event: filters_changed", "data: undefined"]
+
+
+def test_who_knows_cursors_is_told_the_first(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    with ada.client.stream("GET", USER, params={"covey": "1"}, timeout=SECONDS) as response:
+        lines = response.iter_lines()
+        assert next(lines) == ":)"
+        begin = next(lines).removeprefix("id: ")
+    missed = bea.status("while nobody listened")["id"]
+    with stream(ada, cursor=begin) as live:
+        assert live.next().data["id"] == missed
+
+
 def test_c16_heartbeats_and_health(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 0.05)
     with stream(here.api("ada")) as live:
@@ -189,10 +274,12 @@ def test_the_token_may_stand_in_the_address(here: World) -> None:
     [
         (f"{USER}?since=nonsense", 422),
         (f"{USER}?since=-1.2.3", 422),
-        ("/api/v1/streaming/hashtag", 422),
+        ("/api/v1/streaming/hashtag", 400),
         ("/api/v1/streaming/hashtag?tag=123", 422),
-        ("/api/v1/streaming/direct", 404),
-        ("/api/v1/streaming/public/remote", 404),
+        ("/api/v1/streaming/list", 400),
+        ("/api/v1/streaming/list?list=1", 404),
+        ("/api/v1/streaming", 404),
+        ("/api/v1/streaming/nonsense", 404),
     ],
 )
 def test_refusals_come_before_the_stream(here: World, path: str, status: int) -> None:
@@ -202,9 +289,12 @@ def test_refusals_come_before_the_stream(here: World, path: str, status: int) ->
 
 
 def test_a_stranger_has_no_home(here: World) -> None:
-    assert here.nobody.ask("GET", USER).status_code == 401
-    limited = here.api("ada", "read:statuses").ask("GET", USER)
+    for path in (USER, "/api/v1/streaming/direct", "/api/v1/streaming/list?list=1"):
+        assert here.nobody.ask("GET", path).status_code == 401
+    limited = here.api("ada", "read:notifications").ask("GET", USER)
     assert limited.status_code == 403
+    only = "/api/v1/streaming/user/notification"
+    assert here.api("ada", "read:statuses").ask("GET", only).status_code == 403
 
 
 def test_a_revoked_token_ends_its_stream(here: World) -> None:

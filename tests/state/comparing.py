@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 from tests.histories import LANGUAGES, TAGS
-from tests.oracle import Oracle, Told
+from tests.oracle import Oracle
 
 from covey.messages import decode
+from covey.oracle.rows import Told
 from covey.state.queries import StateReader
 from covey.state.state import State
 
@@ -57,7 +58,12 @@ def compare(state: State, oracle: Oracle) -> None:
             (row.id,),
         ).fetchone()
         assert found == (row.deleted, *oracle.post_counts(row.id))
-    mentions = {(a, row.id) for row in oracle.posts for a in row.mentioned if not row.deleted}
+    mentions = {
+        (account, row.id)
+        for row in oracle.posts
+        for account in row.mentioned
+        if not row.deleted and not row.boost_of
+    }
     assert set(rows("select account, post from mentions")) == mentions
     tags = {
         (tag, row.id, tag in row.tags, not row.deleted and tag in row.versions[-1].tags)

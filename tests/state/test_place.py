@@ -8,7 +8,17 @@ import pytest
 from tests.state.plain_engine import PlainEngine
 
 from covey.limits import ANNOUNCEMENTS, INVITES_PER_ACCOUNT, RULES
-from covey.messages import SERVER, Announce, Due, Invite, Register, SetRules, Setting, Suspend
+from covey.messages import (
+    SERVER,
+    Announce,
+    Due,
+    Invite,
+    Post,
+    Register,
+    SetRules,
+    Setting,
+    Suspend,
+)
 
 CODE, OTHER = b"c" * 32, b"o" * 32
 
@@ -116,3 +126,17 @@ def test_announcements(engine: PlainEngine) -> None:
     for number in range(ANNOUNCEMENTS):
         engine.submit(1, Announce(text=f"No. {number}"))
     assert engine.refusal(1, Announce(text="Hear")) == "announcements_many"
+
+
+# --- coming in --------------------------------------------------------------------------------
+
+
+def test_new_people_start_read(engine: PlainEngine) -> None:
+    """Whom they follow wrote before they came: that is no debt, whichever door they come by."""
+    positions = "select account, queue, position, version from positions"
+    assert engine.state.execute(positions).fetchall() == []
+    last = engine.submit(1, Post(text="the first post")).id
+    made = engine.submit(SERVER, Register(name="late")).id
+    signed_up = engine.submit(SERVER, Register(name="later", signed_up=True)).id
+    found = engine.state.execute(positions).fetchall()
+    assert found == [(account, "home", last, 1) for account in (made, signed_up)]

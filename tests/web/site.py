@@ -19,6 +19,7 @@ from covey.cli.application import application
 from covey.delivery.arena import Arena, ArenaReader
 from covey.delivery.layout import Layout
 from covey.edge.access import SESSION_COOKIE, new_secret, secret_hash
+from covey.edge.connection import WEB_SOCKETS
 from covey.edge.edge import Edge
 from covey.edge.passwords import hash_now
 from covey.edge.text import parse
@@ -94,7 +95,7 @@ class Site:
         )
         LocalConnection(dispatcher, client)
         config = uvicorn.Config(
-            application(self.edge), lifespan="off", log_level="warning", ws="none"
+            application(self.edge), lifespan="off", log_level="warning", **WEB_SOCKETS
         )
         self._server = uvicorn.Server(config)
         self._ready.set()

@@ -15,20 +15,21 @@ from covey.edge.edge import Edge
 
 def application(edge: Edge) -> ASGIApp:
     """An ASGI application for this edge."""
-    door, *others = mastodon.routes()
+    doors = mastodon.routes()
     pages = Starlette(
         # the pages' last route answers for all that no door knows
-        routes=[*others, *images.routes(), *web.routes()],
+        routes=[*images.routes(), *web.routes()],
         middleware=[Middleware(Compress)],
     )
     pages.state.edge = edge
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         # Starlette's layers each wrap `send`: four calls more for every event of every stream.
-        if door.matches(scope)[0] is Match.FULL:
-            scope["app"] = pages
-            await door.handle(scope, receive, send)
-        else:
-            await pages(scope, receive, send)
+        for door in doors:
+            if door.matches(scope)[0] is Match.FULL:
+                scope["app"] = pages
+                await door.handle(scope, receive, send)
+                return
+        await pages(scope, receive, send)
 
     return answer

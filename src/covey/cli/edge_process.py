@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from covey.clock import boot_clock
 from covey.delivery.arena import ArenaReader
-from covey.edge.connection import Connection
+from covey.edge.connection import WEB_SOCKETS, Connection
 from covey.edge.edge import Edge
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
@@ -102,9 +102,9 @@ async def _serve(orders: Orders) -> None:
         secret=(folder / "secrets" / "edge.key").read_bytes(),
     )
     config = uvicorn.Config(
-        application(edge), http=Connection, ws="none", lifespan="off", log_config=None,
+        application(edge), http=Connection, lifespan="off", log_config=None,
         access_log=False, server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS, timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE_SECONDS, timeout_keep_alive=30, **WEB_SOCKETS,
     )  # fmt: skip
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)

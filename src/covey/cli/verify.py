@@ -20,6 +20,7 @@ from pyroaring import BitMap
 from covey.cli.building import Watcher, build
 from covey.cli.options import data_option, existing, json_option, print_json
 from covey.cli.progress import progress
+from covey.cli.sample import check_sample, difference, told_to_oracle
 from covey.database import open_database
 from covey.delivery.arena import Arena, ArenaReader
 from covey.delivery.audience import audience
@@ -55,6 +56,8 @@ class Report(Struct):
 
     looked_at: dict[str, int] = field(default_factory=dict)
     wrong: dict[str, list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """What could not be looked at, and why."""
 
     def found(self, part: str, what: str) -> None:
         self.wrong.setdefault(part, []).append(what)
@@ -62,22 +65,36 @@ class Report(Struct):
 
 @click.command()
 @data_option
+@click.option(
+    "--sample",
+    "size",
+    default=25,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Accounts whose queues are held against the oracle; 0: none.",
+)
 @json_option
-def verify(data: Path, as_json: bool) -> None:
+def verify(data: Path, size: int, as_json: bool) -> None:
     """Check that log, state and homes agree.
 
     The log: checksums, dense numbers, ids, bodies that decode. The state: row for row what the log
     makes of it. The homes that the arena holds (of the running engine, or else of one built for
-    this): the same posts as the merge gives. Exit code 1 names what differs. Nothing is changed,
-    and a server may run meanwhile; it needs room for a second state in the data folder.
+    this): the same posts as the merge gives. The queues of a sample of accounts, their reading
+    positions and unread counts: what a plain model of the server, which shares no code with it,
+    makes of the log; it is held in memory, about 1 KB a message. Exit code 1 names what differs.
+    Nothing is changed, and a server may run meanwhile; it needs room for a second state in the data
+    folder.
 
     \b
     Example:
-      covey verify --data /var/lib/covey
+      covey verify --data /var/lib/covey --sample 100
     """
-    report = verify_folder(existing(data))
+    report = verify_folder(existing(data), size)
     if as_json:
-        print_json({"looked_at": report.looked_at, "wrong": report.wrong})
+        print_json(
+            {"looked_at": report.looked_at, "wrong": report.wrong, "left_out": report.left_out}
+        )
     else:
         for part, count in report.looked_at.items():
             click.echo(f"{part}: {count:,}")
@@ -86,13 +103,16 @@ def verify(data: Path, as_json: bool) -> None:
                 click.echo(f"WRONG in {part}: {line}")
             if len(lines) > SHOWN_PER_PART:
                 click.echo(f"WRONG in {part}: … and {len(lines) - SHOWN_PER_PART:,} more")
+        for words in report.left_out:
+            click.echo(f"not looked at: {words}")
         click.echo("something is wrong" if report.wrong else "all of it agrees")
     if report.wrong:
         raise SystemExit(1)
 
 
-def verify_folder(data: Path) -> Report:
-    """Look at everything in a server's folder. Raises WrongDatabase for foreign files."""
+def verify_folder(data: Path, size: int) -> Report:
+    """Look at everything in a server's folder, at the queues of `size` accounts. Raises
+    WrongDatabase for foreign files."""
     report = Report()
     log = Log(data / "log.db")
     try:
@@ -103,7 +123,7 @@ def verify_folder(data: Path) -> Report:
             report.found("state", "not compared: it can't be built from a damaged log")
         else:
             with tempfile.TemporaryDirectory(prefix="verify-", dir=data) as scratch:
-                _check_state_and_homes(data, log, Path(scratch), report)
+                _check_state_and_homes(data, log, Path(scratch), size, report)
     finally:
         log.close()
     return report
@@ -150,7 +170,7 @@ def check_log(log: Log, report: Report) -> None:
 # --- the state --------------------------------------------------------------------------------
 
 
-def _check_state_and_homes(data: Path, log: Log, scratch: Path, report: Report) -> None:
+def _check_state_and_homes(data: Path, log: Log, scratch: Path, size: int, report: Report) -> None:
     held = _copy(state_path(data), scratch / "held.db")
     facts: dict[str, Any] = dict(held.execute("select name, value from facts").fetchall())  # type: ignore[arg-type]
     applied = facts.get("applied", 0)
@@ -169,11 +189,28 @@ def _check_state_and_homes(data: Path, log: Log, scratch: Path, report: Report) 
     report.looked_at["messages applied"] = applied
     held.close()
     built.close()
+    if size:
+        _check_sample(log, applied, scratch / "held.db", homes.arena, size, report)
     arena = asyncio.run(arena_of(data))
     if arena is not None:
         check_homes(arena, state_path(data), report)
     else:
         check_homes(ArenaReader(homes.arena.memory), scratch / "built.db", report)
+
+
+def _check_sample(
+    log: Log, applied: int, held: Path, arena: Arena, size: int, report: Report
+) -> None:
+    found = check_sample(told_to_oracle(log, applied), held, ArenaReader(arena.memory), size)
+    report.looked_at["accounts held against the oracle"] = found.accounts
+    report.looked_at["queues of theirs"] = found.queues
+    report.looked_at["entries in these"] = found.entries
+    for words in found.wrong:
+        report.found("queues", words)
+    if found.in_pieces:
+        report.left_out.append(
+            "notifications by the oracle, for it tells all of an act that took several messages"
+        )
 
 
 def _copy(path: Path, to: Path) -> apsw.Connection:
@@ -322,7 +359,7 @@ def check_homes(arena: ArenaReader, path: Path, report: Report) -> None:
                 held, merged = found
                 entries += len(merged)
                 if held != merged:
-                    report.found("homes", _home_difference(account, held, merged))
+                    report.found("homes", f"account {account}: {difference(held, merged)}")
             advance(1)
     state.close()
     report.looked_at["homes"] = accounts - skipped
@@ -346,13 +383,3 @@ def _home(
                 return held, [post.id for post in merged]
         time.sleep(0.001)
     return None
-
-
-def _home_difference(account: int, held: list[int], merged: list[int]) -> str:
-    missing, foreign = set(merged) - set(held), set(held) - set(merged)
-    found = []
-    if missing:
-        found.append(f"post {max(missing)} is missing ({len(missing)} are)")
-    if foreign:
-        found.append(f"post {max(foreign)} does not belong ({len(foreign)} do not)")
-    return f"account {account}: {'; '.join(found) or 'the same posts in another order, or twice'}"

@@ -16,7 +16,7 @@ out of homes.
 
 And none of those who set it aside: the reader blocks or mutes the author or its domain, or the
 author blocks the reader; for a boost or a quote also the original's author in the author's place,
-either way; the post mentions somebody the reader blocks.
+either way; the post, or the original of a boost, mentions somebody the reader blocks.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Seen(Protocol):
     def account(self) -> int: ...
     @property
     def visibility(self) -> int: ...
+    @property
+    def boost_of(self) -> int: ...
     @property
     def mentioned(self) -> tuple[int, ...]: ...
     @property
@@ -265,7 +267,7 @@ def visible(post: Seen, reader: Relations) -> bool:
         return True
     if not reader.account:
         return reach == Reach.GROUP and _in_open_group(post, reader)
-    if reader.account in post.mentioned or reach == Reach.LOCAL:
+    if reach == Reach.LOCAL or (reader.account in post.mentioned and not post.boost_of):
         return True
     if reach == Reach.GROUP:
         return any(group in reader.groups for group in post.groups) or _in_open_group(post, reader)

@@ -206,22 +206,41 @@ def flags(snapshot: Snapshot, account: int, ids: Collection[int]) -> tuple[set[i
     return {id_ for (id_,) in favourited}, {id_ for (id_,) in boosted}
 
 
-def marks(
-    snapshot: Snapshot, account: int, ids: Collection[int]
-) -> tuple[set[int], set[int], set[int]]:
-    """What the account keeps of posts (never a boost): (bookmarked, pinned, in a muted thread)."""
-    if not ids or not account:
-        return set(), set(), set()
-    # most keep nothing of a kind, which costs next to nothing to know
-    keeps = snapshot.row(
+class Keeps(Struct, frozen=True):
+    """Of which kinds an account keeps anything. Most keep nothing of a kind, which costs next to
+    nothing to know."""
+
+    bookmarks: int = 0
+    pins: int = 0
+    muted_threads: int = 0
+    filters: int = 0
+
+
+def keeps(snapshot: Snapshot, account: int) -> Keeps:
+    """One look for all kinds."""
+    if not account:
+        return Keeps()
+    row = snapshot.row(
         "select exists (select 1 from bookmarks where account = ?1),"
         " exists (select 1 from pins where account = ?1),"
-        " exists (select 1 from muted_threads where account = ?1)",
+        " exists (select 1 from muted_threads where account = ?1),"
+        " exists (select 1 from filters where account = ?1)",
         (account,),
-    ) or (0, 0, 0)
+    )
+    return Keeps(*(row or ()))
+
+
+def marks(
+    snapshot: Snapshot, account: int, ids: Collection[int], kept: Keeps | None = None
+) -> tuple[set[int], set[int], set[int]]:
+    """What the account keeps of posts (never a boost): (bookmarked, pinned, in a muted thread).
+    `kept`: what `keeps` says, where that is known."""
+    if not ids or not account:
+        return set(), set(), set()
+    kept = kept or keeps(snapshot, account)
     found = (
         {id_ for (id_,) in snapshot.rows(sql, (numbers(ids), account))} if any_ else set()
-        for any_, sql in zip(keeps, _MARKS, strict=True)
+        for any_, sql in zip((kept.bookmarks, kept.pins, kept.muted_threads), _MARKS, strict=True)
     )
     bookmarked, pinned, muted = found
     return bookmarked, pinned, muted

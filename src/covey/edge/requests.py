@@ -181,7 +181,7 @@ def parse_body(body: bytes, content_type: str) -> Tree:
     """Raises Refused: media_type, body_malformed, text_encoding, text_character."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
-        return _json(body)
+        return parse_json(body)
     if kind == "application/x-www-form-urlencoded":
         return _grow({}, _pairs(body, "The form"))
     if kind == "multipart/form-data":
@@ -194,7 +194,8 @@ def parse_query(query: bytes) -> Parameters:
     return Parameters(_grow({}, _pairs(query, "The query")))
 
 
-def _json(body: bytes) -> Tree:
+def parse_json(body: bytes) -> Tree:
+    """A JSON object. Raises Refused: body_malformed, text_encoding, text_character."""
     try:
         tree = msgspec.json.decode(body)
     except RecursionError:

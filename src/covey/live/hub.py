@@ -74,8 +74,11 @@ class Stream:
 
     def __init__(self, hub: Hub, account: int, queues: tuple[str, ...], address: str = "") -> None:
         self.account = account
-        self.reader: int | str = account or address
-        """Whose it is, as streams are counted."""
+        self.address = address
+        self.is_counted = True
+        """By itself; else the connection that holds it is."""
+        self.cursor = ""
+        """Where it begins."""
         self.queues = queues
         self._hub = hub
         self.number = _HELD
@@ -156,7 +159,7 @@ class Hub:
         self._streams: dict[str, set[Stream]] = {}
         """Name of the queue at the engine ("home/7", "public", …) → streams."""
         self._per_reader: Counter[int | str] = Counter()
-        """Open streams of an account, or of the strangers at an address."""
+        """Open connections of an account, or of the strangers at an address."""
         self._count = 0
         self._last_wake = 0
         self._seen = 0
@@ -176,7 +179,7 @@ class Hub:
 
     @property
     def count(self) -> int:
-        """Open streams."""
+        """Open connections."""
         return self._count
 
     def cursor_at(self, snapshot: Snapshot) -> str:
@@ -192,32 +195,58 @@ class Hub:
         address: str = "",
         queues: Sequence[str],
         cursor: str | None = None,
+        admitted: bool = False,
     ) -> Stream:
         """A stream of `queues` ("home", "notifications", "direct", "list/NUMBER" of `account`;
         "public", "tag/NAME", "group/NUMBER"), from `cursor` on when one is given, else from now on.
-        `address`: where a stranger comes from, as it is counted.
+        `address`: where a stranger comes from, as it is counted. `admitted`: the connection that
+        holds the stream, maybe among others, was counted by `admit`.
 
         Raises Refused("too_many_streams"), ("parameter_malformed") for what is no cursor,
         ("not_found") for a list that is not the account's and a group that it may not read,
         ("unanswered") when the engine can't be reached.
         """
         start = _parse(cursor) if cursor else None
-        if self._count >= STREAMS_PER_EDGE or self._stopping:
+        if not admitted:
+            self._require_room(account, address)
+        elif self._stopping:
             raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
-        most = STREAMS_PER_ACCOUNT if account else STREAMS_PER_ADDRESS
-        if self._per_reader[account or address] >= most:
-            raise Refused("too_many_streams", limit=most)
         self._check(account, queues)
         stream = Stream(self, account, tuple(queues), address)
+        stream.is_counted = not admitted
         self._join(stream)
         try:
             numbers = [await self._engine.watch(name) for name in _names(stream)]
         except BaseException:
             self.leave(stream)
             raise
+        begun = start or (self._engine.epoch, max(numbers), _ALL)
+        stream.cursor = "{}.{}.{}".format(*begun)
         with self._snapshot() as snapshot:
-            self._read_from(snapshot, stream, start or (self._engine.epoch, max(numbers), _ALL))
+            self._read_from(snapshot, stream, begun)
         return stream
+
+    def admit(self, account: int, address: str) -> None:
+        """Count a connection that may hold several streams. Raises Refused("too_many_streams")."""
+        self._require_room(account, address)
+        self._count += 1
+        self._per_reader[account or address] += 1
+
+    def release(self, account: int, address: str) -> None:
+        """It is gone."""
+        reader = account or address
+        self._count -= 1
+        self._per_reader[reader] -= 1
+        if not self._per_reader[reader]:
+            del self._per_reader[reader]
+
+    def _require_room(self, account: int, address: str) -> None:
+        """Raises Refused("too_many_streams")."""
+        if self._count >= STREAMS_PER_EDGE or self._stopping:
+            raise Refused("too_many_streams", limit=STREAMS_PER_EDGE)
+        most = STREAMS_PER_ACCOUNT if account else STREAMS_PER_ADDRESS
+        if self._per_reader[account or address] >= most:
+            raise Refused("too_many_streams", limit=most)
 
     def _check(self, account: int, queues: Sequence[str]) -> None:
         """Raises Refused("not_found")."""
@@ -231,8 +260,8 @@ class Hub:
     def _join(self, stream: Stream) -> None:
         for name in _names(stream):
             self._streams.setdefault(name, set()).add(stream)
-        self._count += 1
-        self._per_reader[stream.reader] += 1
+        if stream.is_counted:
+            self.admit(stream.account, stream.address)
         if self._ticking is None:
             self._tick_later()
 
@@ -261,10 +290,8 @@ class Hub:
                     self._engine.unwatch(name)
         if left:
             stream.end()
-            self._count -= 1
-            self._per_reader[stream.reader] -= 1
-            if not self._per_reader[stream.reader]:
-                del self._per_reader[stream.reader]
+            if stream.is_counted:
+                self.release(stream.account, stream.address)
 
     def stop(self) -> None:
         """The edge is about to end: every stream ends after what it has in its buffer."""
@@ -377,6 +404,8 @@ class Hub:
         epoch, number, ordinal = start
         known = self._engine.epoch
         stream.number = snapshot.applied
+        if epoch == known and number == snapshot.applied and ordinal >= _ALL:
+            return  # as most that are opened: nothing came since, and nothing is looked for
         events: list[tuple[int, int, str, str, int]] = []
         gap = epoch != known or number > snapshot.applied
         if not gap:

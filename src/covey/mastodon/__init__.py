@@ -6,7 +6,8 @@ from starlette.routing import BaseRoute
 
 
 def routes() -> list[BaseRoute]:
-    """The first is the door, one route for all of it; the `Edge` is at `app.state.edge`."""
+    """Before Starlette's layers: one route for all of it, and one for the socket; the `Edge` is at
+    `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
         conversations,
@@ -26,5 +27,6 @@ def routes() -> list[BaseRoute]:
         timelines,
     )
     from covey.mastodon.door import OPERATIONS, Door
+    from covey.mastodon.web_socket import WebSocket
 
-    return [Door(OPERATIONS)]
+    return [Door(OPERATIONS), WebSocket()]

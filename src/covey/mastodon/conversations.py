@@ -53,6 +53,17 @@ async def read(call: Call) -> Answer:
         return Answer(_entity(call, snapshot, reader, _row(call, snapshot, thread)))
 
 
+def holding(call: Call, snapshot: Snapshot, post: int) -> bytes | None:
+    """The conversation that the direct post stands in, as the reader has it now; None: not any
+    more."""
+    row = snapshot.row("select thread from posts where id = ?", (post,))
+    try:
+        found = _row(call, snapshot, row[0] if row else 0)
+    except Refused:
+        return None
+    return _entity(call, snapshot, call.edge.relations(snapshot, call.account), found)
+
+
 def _row(call: Call, snapshot: Snapshot, thread: int) -> ConversationRow:
     """Raises Refused("not_found")."""
     last = snapshot.row(

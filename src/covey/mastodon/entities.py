@@ -18,7 +18,7 @@ import msgspec
 from covey.delivery.audience import Reach, Relations, visible
 from covey.edge.edge import Edge
 from covey.edge.images import avatar_url, header_url
-from covey.edge.queues import OwnPoll, flags, marks, polls
+from covey.edge.queues import Keeps, OwnPoll, flags, keeps, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
 from covey.edge.text import parse
 from covey.mastodon.door import encode
@@ -119,6 +119,9 @@ class Entities:
         self._accounts: Fragments[int, tuple[int, bytes]] = Fragments(ACCOUNTS_CACHED)
         self._names: Fragments[int, str] = Fragments(8 * ACCOUNTS_CACHED)
         self._apps: dict[int, dict[str, str | None]] = {}
+        self._moment = -1
+        self._of_moment: dict[int, bytes] = {}
+        """Accounts as they are in the state after message `_moment`."""
 
     # --- statuses -----------------------------------------------------------------------------
 
@@ -147,7 +150,8 @@ class Entities:
             {row.account for row in rows} | {row.account for row in originals.values()},
         )
         ids = [row.boost_of or row.id for row in rows]
-        ends = self._ends(snapshot, reader.account, ids)
+        kept = keeps(snapshot, reader.account)
+        ends = self._ends(snapshot, reader.account, ids, kept)
         asked = polls(snapshot, reader.account, ids)
         shown_rows = [originals.get(row.boost_of, row) if row.boost_of else row for row in rows]
         questions = {
@@ -156,10 +160,14 @@ class Entities:
             for row in shown_rows
             if row.id in asked
         }
-        met = {
-            id_: b',"filtered":%s' % encode(results)
-            for id_, results in filtered(snapshot, reader.account, shown_rows, asked).items()
-        }
+        met = (
+            {
+                id_: b',"filtered":%s' % encode(results)
+                for id_, results in filtered(snapshot, reader.account, shown_rows, asked).items()
+            }
+            if kept.filters
+            else {}
+        )
         statuses = []
         for row in rows:
             shown = row.boost_of or row.id
@@ -199,14 +207,16 @@ class Entities:
         account = self._account_fragments(snapshot, [row.account])[row.account]
         return b"".join((self._head(snapshot, row), account, poll, _NO_FILTER, end))
 
-    def _ends(self, snapshot: Snapshot, account: int, ids: list[int]) -> dict[int, bytes]:
+    def _ends(
+        self, snapshot: Snapshot, account: int, ids: list[int], kept: Keeps | None = None
+    ) -> dict[int, bytes]:
         """What each post (never a boost) is to the viewer, as the end of its status."""
         if not account:
             return {}
-        kept = (*flags(snapshot, account, ids), *marks(snapshot, account, ids))
+        done = (*flags(snapshot, account, ids), *marks(snapshot, account, ids, kept))
         ends = dict.fromkeys(ids, _UNTOUCHED)
-        for id_ in set().union(*kept):
-            ends[id_] = _FLAGS[tuple(id_ in those for those in kept)]
+        for id_ in set().union(*done):
+            ends[id_] = _FLAGS[tuple(id_ in those for those in done)]
         return ends
 
     def _head(self, snapshot: Snapshot, row: PostRow) -> bytes:
@@ -334,10 +344,14 @@ class Entities:
         return fragment
 
     def _account_fragments(self, snapshot: Snapshot, wanted: Collection[int]) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
+        if snapshot.applied != self._moment or len(self._of_moment) >= ACCOUNTS_CACHED:
+            # pages between two messages look only once whether an account is as it was
+            self._moment, self._of_moment = snapshot.applied, {}
+        found = self._of_moment
+        unknown = [number for number in wanted if number not in found]
         stale: list[int] = []
         for number, changed in snapshot.among(
-            "select number, changed from accounts where number in carray(?)", wanted
+            "select number, changed from accounts where number in carray(?)", unknown
         ):
             cached = self._accounts.get(number)
             if cached is not None and cached[0] == changed:

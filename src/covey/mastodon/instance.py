@@ -23,7 +23,7 @@ from covey.limits import (
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
 )
-from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, operation
+from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, encode, operation
 from covey.mastodon.entities import VISIBILITY, entities
 from covey.mastodon.times import iso
 from covey.messages import id_at
@@ -192,32 +192,38 @@ async def rules(call: Call) -> Answer:
 async def announcements(call: Call) -> Answer:
     """Newest first. Nobody keeps which of them were read."""
     with call.edge.snapshot() as snapshot:
-        rows = snapshot.rows(
-            "select number, text, until, stamp from announcements order by number desc"
-        )
-    found = []
-    for number, text, until, stamp in rows:
-        kept, _, tags, links = parse(text, call.edge.settings)
-        found.append(
-            {
-                "id": str(number),
-                "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
-                "starts_at": None,
-                "ends_at": iso(until) if until else None,
-                "all_day": False,
-                "published_at": iso(stamp),
-                "updated_at": iso(stamp),
-                "mentions": [],
-                "statuses": [],
-                "tags": [
-                    {"name": name, "url": tag_url(call.public_url, name)}
-                    for name in dict.fromkeys(tag.name for tag in tags)
-                ],
-                "emojis": [],
-                "reactions": [],
-            }
-        )
-    return as_json(found)
+        rows = snapshot.rows(f"{_ANNOUNCEMENTS} order by number desc")
+    return as_json([_announcement(call, *row) for row in rows])
+
+
+_ANNOUNCEMENTS: Final = "select number, text, until, stamp from announcements"
+
+
+def _announcement(call: Call, number: int, text: str, until: int, stamp: int) -> dict[str, Any]:
+    kept, _, tags, links = parse(text, call.edge.settings)
+    return {
+        "id": str(number),
+        "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
+        "starts_at": None,
+        "ends_at": iso(until) if until else None,
+        "all_day": False,
+        "published_at": iso(stamp),
+        "updated_at": iso(stamp),
+        "mentions": [],
+        "statuses": [],
+        "tags": [
+            {"name": name, "url": tag_url(call.public_url, name)}
+            for name in dict.fromkeys(tag.name for tag in tags)
+        ],
+        "emojis": [],
+        "reactions": [],
+    }
+
+
+def announcement(call: Call, snapshot: Snapshot, number: int) -> bytes | None:
+    """As JSON; None when it ended."""
+    row = snapshot.row(f"{_ANNOUNCEMENTS} where number = ?", (number,))
+    return encode(_announcement(call, *row)) if row else None
 
 
 @operation("GET", "/api/v1/instance/peers", needs="anyone")

@@ -26,6 +26,7 @@ from covey.state.rules import apply_of, check_of
 from covey.state.standing import require_role, stand
 from covey.state.state import Outcome, State
 from covey.state.texts import check_facets, check_language, check_text, encode_facets
+from covey.state.time import schedule
 
 RESERVED: Final = frozenset(
     [
@@ -111,6 +112,13 @@ def number_of(state: State, name: str) -> int:
     return state.count("select number from accounts where name_key = ?", (name.lower(),))
 
 
+def is_locked(state: State, account: int) -> bool:
+    """Whether it wants to be asked by those who begin to follow it."""
+    return (
+        state.row("select 1 from accounts where number = ? and locked = 1", (account,)) is not None
+    )
+
+
 def require_account(state: State, number: int) -> None:
     """Raises Refused("not_found")."""
     if not 0 < number <= state.accounts:
@@ -172,6 +180,12 @@ def apply_register(state: State, entry: Entry, message: Register, outcome: Outco
             message.language, entry.stamp, entry.number,
         ),
     )  # fmt: skip
+    if state.last_id:
+        # whom they will follow wrote before they came: that is no debt
+        state.execute(
+            "insert into positions values (?, 'home', ?, 1, ?)",
+            (entry.id, state.last_id, entry.stamp),
+        )
     if pending:
         stand(state, entry, outcome, entry.id, "pending")
 
@@ -200,6 +214,8 @@ def check_profile(state: State, actor: int, message: Profile, stamp: int) -> Non
 @apply_of(Profile)
 def apply_profile(state: State, entry: Entry, message: Profile, outcome: Outcome) -> None:
     mentions = tuple(m for m in message.note_mentions if number_of(state, m.name))
+    if not message.locked and is_locked(state, entry.actor):
+        schedule(state, entry, entry.stamp, "accept_follows", entry.actor)
     state.execute(
         "update accounts set display_name = ?, note = ?, facets = ?, fields = ?, bot = ?,"
         " discoverable = ?, indexable = ?, language = ?, visibility = ?, sensitive = ?, locked = ?,"

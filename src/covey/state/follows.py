@@ -7,8 +7,10 @@ once, and an unfollowed account's are gone.
 
 from __future__ import annotations
 
+from typing import Final
+
 from covey.errors import Refused
-from covey.limits import LANGUAGES_PER_FOLLOW
+from covey.limits import LANGUAGES_PER_FOLLOW, ROWS_PER_MESSAGE
 from covey.messages import (
     AcceptFollow,
     Entry,
@@ -17,13 +19,16 @@ from covey.messages import (
     RemoveFollower,
     Unfollow,
 )
-from covey.state.accounts import require_account
+from covey.state.accounts import is_locked, require_account
 from covey.state.notifications import notify, withdraw
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import require_there
 from covey.state.state import Outcome, State
 from covey.state.texts import check_language
+from covey.state.time import due_of, schedule
 
+ACCEPTED_PER_DUE: Final = ROWS_PER_MESSAGE // 10
+"""Requests, when an account is unlocked: each changes rows of both accounts, and their own."""
 _OPTIONS = "boosts, notify, languages"
 
 
@@ -72,7 +77,7 @@ def check_follow(state: State, actor: int, message: Follow, stamp: int) -> None:
         check_language(language)
     follows = graph.followers.has(target, actor)
     table = "follows" if follows else "follow_requests"
-    if (follows or _is_locked(state, target)) and state.row(
+    if (follows or is_locked(state, target)) and state.row(
         f"select 1 from {table} where follower = ? and followed = ?"
         " and boosts = ? and notify = ? and languages = ?",
         (actor, target, message.boosts, message.notify, ",".join(message.languages)),
@@ -85,7 +90,7 @@ def apply_follow(state: State, entry: Entry, message: Follow, outcome: Outcome) 
     actor, target = entry.actor, message.account
     languages = ",".join(message.languages)
     options = (message.boosts, message.notify, languages)
-    if not state.graph.followers.has(target, actor) and _is_locked(state, target):
+    if not state.graph.followers.has(target, actor) and is_locked(state, target):
         asked = request_of(state, actor, target)
         state.execute(
             "insert into follow_requests values (?, ?, ?, ?, ?, ?) on conflict (follower, followed)"
@@ -101,11 +106,6 @@ def apply_follow(state: State, entry: Entry, message: Follow, outcome: Outcome) 
     drop_request(state, entry, outcome, actor, target)
     if _follow(state, entry, outcome, actor, target, options):
         notify(state, entry, outcome, target, "follow")
-
-
-def _is_locked(state: State, account: int) -> bool:
-    locked = state.row("select locked from accounts where number = ?", (account,))
-    return locked is not None and bool(locked[0])
 
 
 def _follow(
@@ -227,12 +227,35 @@ def check_accept_follow(state: State, actor: int, message: AcceptFollow, stamp: 
 def apply_accept_follow(
     state: State, entry: Entry, message: AcceptFollow, outcome: Outcome
 ) -> None:
-    asked = request_of(state, message.account, entry.actor)
-    drop_request(state, entry, outcome, message.account, entry.actor)
+    _accept(state, entry, outcome, message.account, entry.actor)
+
+
+def _accept(state: State, entry: Entry, outcome: Outcome, follower: int, followed: int) -> None:
+    asked = request_of(state, follower, followed)
+    drop_request(state, entry, outcome, follower, followed)
     if asked:
         boosts, notified, languages, _ = asked
         options = (bool(boosts), bool(notified), languages)
-        _follow(state, entry, outcome, message.account, entry.actor, options)
+        _follow(state, entry, outcome, follower, followed, options)
+
+
+@due_of("accept_follows")
+def due_accept_follows(
+    state: State, entry: Entry, outcome: Outcome, at: int, account: int, subject: int
+) -> None:
+    """The account was unlocked: who asked follows, but whom a moderator limited, who waits on.
+    Unless it was locked again meanwhile."""
+    if is_locked(state, account):
+        return
+    asking = state.execute(
+        "select follower from follow_requests r join accounts on accounts.number = follower"
+        " where followed = ? and standing = 'active' order by r.number limit ?",
+        (account, ACCEPTED_PER_DUE),
+    ).fetchall()
+    for (follower,) in asking:
+        _accept(state, entry, outcome, follower, account)
+    if len(asking) == ACCEPTED_PER_DUE:
+        schedule(state, entry, entry.stamp, "accept_follows", account)
 
 
 @check_of(RejectFollow)

@@ -145,7 +145,8 @@ def check_join_group(state: State, actor: int, message: JoinGroup, stamp: int) -
     require_account(state, actor)
     join = join_of(state, message.group, actor)
     standing = standing_in(state, message.group, actor)
-    if standing in _INSIDE or standing == "asked":
+    # who had asked comes in when the group has been opened since
+    if standing in _INSIDE or (standing == "asked" and join != "open"):
         raise Refused("already_done")
     if standing != "invited" and join in ("invitation", "secret"):
         raise Refused("invitation_missing")
@@ -179,6 +180,8 @@ def check_invite_to_group(state: State, actor: int, message: InviteToGroup, stam
     join = join_of(state, message.group, actor)
     _require(state, message.group, actor, "member" if join == "open" else "moderator")
     require_there(state, message.account)
+    if state.row("select 1 from groups where number = ?", (message.account,)):
+        raise Refused("not_found")  # nobody logs in as a group
     graph = state.graph
     if graph.blocks.has(message.account, actor):
         raise Refused("blocks_you")
@@ -195,6 +198,7 @@ def apply_invite_to_group(
     group, account = message.group, message.account
     if standing_in(state, group, account) == "asked":
         _enter(state, entry, outcome, group, account, "member")
+        notify(state, entry, outcome, account, "group_accepted")
     else:
         _stand(state, entry, group, account, "invited")
         notify(state, entry, outcome, account, "group_invitation")

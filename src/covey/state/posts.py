@@ -34,6 +34,7 @@ from covey.state.candidates import (
     candidate_of,
     column_of,
     may_see,
+    numbers_of,
     standing,
 )
 from covey.state.changes import changed
@@ -293,17 +294,23 @@ def check_boost(state: State, actor: int, message: Boost, stamp: int) -> None:
 @apply_of(Boost)
 def apply_boost(state: State, entry: Entry, message: Boost, outcome: Outcome) -> None:
     id_, number, actor = entry.id, entry.number, entry.actor
-    row = state.row("select account, visibility from posts where id = ?", (message.post,))
-    author, reach = row or (0, 0)
+    row = state.row(
+        "select account, visibility, mentioned from posts where id = ?", (message.post,)
+    )
+    # whom the original mentions goes with it: who blocks one of them gets no boost of it either
+    author, reach, mentioned = row or (0, 0, b"")
     # no wider than the original: its author's own boost of a followers-only post stays so
     reach = max(int(REACH[message.visibility]), reach, key=_NARROWER.index)
     state.last_id = id_
     state.execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
-        " boost_account, mentioned, stamp, changed) values (?, ?, ?, ?, 0, 0, ?, ?, x'', ?, ?)",
-        (id_, number, actor, reach, message.post, author, entry.stamp, number),
+        " boost_account, mentioned, stamp, changed) values (?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
+        (id_, number, actor, reach, message.post, author, mentioned, entry.stamp, number),
     )
-    post = Candidate(id_, actor, reach, boost_of=message.post, boost_account=author)
+    post = Candidate(
+        id_, actor, reach, boost_of=message.post, boost_account=author,
+        mentioned=numbers_of(mentioned),
+    )  # fmt: skip
     _count_post(state, number, post, 1)
     notify(state, entry, outcome, author, "boost", message.post)
     outcome.posted.append((number, post))

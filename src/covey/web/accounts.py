@@ -28,7 +28,6 @@ from covey.messages import (
     OpenSession,
     Password,
     Profile,
-    Read,
     Register,
 )
 from covey.state.accounts import check_email, check_name
@@ -90,10 +89,6 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
                 Register(name=name, email=email, password_hash=hashed, signed_up=True),
                 key,
             )
-            with edge.snapshot() as snapshot:
-                begin = snapshot.last_id
-            # whom they follow now wrote before they came: that is no debt
-            await edge.submit(accepted.id, Read(queue="home", position=begin))
             return await _open_session(visit, accepted.id, local(kept(form, "next")))
     except Refused as refused:
         if refused.status != 422:

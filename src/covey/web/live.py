@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from covey.edge.access import SESSION_COOKIE, session_access
+from covey.edge.access import SESSION_COOKIE, Watched
 from covey.edge.requests import header
 from covey.edge.shown import is_shown, load_originals
 from covey.errors import Refused
@@ -93,9 +93,10 @@ class _Page:
         """The unread counts that the page shows."""
 
     async def follow(self, stream: Stream) -> None:
-        edge, session = self._visit.edge, self._visit.cookie(SESSION_COOKIE)
+        edge, cookie = self._visit.edge, self._visit.cookie(SESSION_COOKIE)
+        session = Watched(edge, cookie, session=True) if self._visit.account else None
         async for event in stream:
-            if self._visit.account and not session_access(edge, session):
+            if session is not None and not session.is_good():
                 return  # logged out meanwhile
             now = edge.now()
             text = ": \n\n" if event.kind == "heartbeat" else self._event(event, now)
