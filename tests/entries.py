@@ -26,10 +26,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -59,17 +61,22 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
     RemoveFromList,
     RemoveMember,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -88,6 +95,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     Vote,
     next_id,
 )
@@ -247,6 +255,17 @@ STORY: list[tuple[int, AnyMessage]] = [
     (SERVER, Due(number=116)),
     (SERVER, Due(number=65)),
     (SERVER, Due(number=53)),
+    (2, SetQuotePolicy(post=7, quotes="nobody")),
+    (1, RevokeQuote(post=7)),
+    (1, DeleteConversation(thread=4)),
+    (2, DismissSuggestion(account=4)),
+    (2, Report(account=1, posts=(1,), category="violation", comment="Too many owls.", rules=(2,))),
+    (2, ReadAnnouncement(announcement=108)),
+    (2, React(announcement=108, name="\N{OWL}")),
+    (3, React(announcement=108, name="\N{OWL}")),
+    (3, Unreact(announcement=108, name="\N{OWL}")),
+    (1, Setting(name="privacy_policy", value="We keep what you write.")),
+    (1, Read(queue="home", position=7, keep=True)),
 ]  # fmt: skip
 """Who and what. Posts are named by their place among posts and boosts; `entries` gives the ids."""
 
@@ -281,7 +300,7 @@ def _releases(message: AnyMessage) -> bool:
 
 OF_A_POST = (
     Boost, Unboost, Favourite, Unfavourite, Delete, Edit, Bookmark, Unbookmark, Pin, Unpin,
-    MuteThread, UnmuteThread, Vote, RemoveFromGroup,
+    MuteThread, UnmuteThread, Vote, RemoveFromGroup, SetQuotePolicy, RevokeQuote,
 )  # fmt: skip
 
 
@@ -293,6 +312,10 @@ def _named(message: AnyMessage) -> AnyMessage:
         for name in ("reply_to", "quote_of"):
             if fields[name]:
                 fields[name] = post_id(fields[name])
+    elif isinstance(message, DeleteConversation):
+        fields["thread"] = post_id(message.thread)
+    elif isinstance(message, Report):
+        fields["posts"] = tuple(map(post_id, message.posts))
     elif isinstance(message, Read) and message.queue == "home":
         fields["position"] = post_id(message.position)
     else:

@@ -36,10 +36,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -69,7 +71,10 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    QuotePolicy,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
@@ -77,10 +82,13 @@ from covey.messages import (
     RemoveFromList,
     RemoveMember,
     RepliesPolicy,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -99,6 +107,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     Visibility,
     Vote,
 )
@@ -113,6 +122,7 @@ JOINS: list[GroupKind] = ["open", "request", "invitation", "secret"]
 ROLES: list[GroupRole] = ["member", "moderator", "owner"]
 TAGS = ["birds", "trees"]
 REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
+QUOTES: list[QuotePolicy] = ["public", "followers", "nobody"]
 LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
 
@@ -146,6 +156,7 @@ READING = {
     "create_group": 2, "change_group": 1, "join_group": 5, "leave_group": 1, "invite_to_group": 2,
     "accept_member": 2, "remove_member": 1, "group_role": 1, "remove_from_group": 2,
     "profile": 2, "accept_follow": 3, "reject_follow": 1, "remove_follower": 1,
+    "quote_policy": 1, "revoke_quote": 2, "delete_conversation": 1,
     "limit": 1, "suspend": 1, "restore": 2, "policy": 1, "accept_request": 1, "dismiss_request": 1,
     "filter": 1, "delete_filter": 1, "announce": 1,
 }  # fmt: skip
@@ -158,6 +169,7 @@ EVERYTHING = {
     "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
     "sign_up": 3, "note": 1, "endorse": 1, "unendorse": 1, "block_domain": 1, "unblock_domain": 1,
     "filter": 2, "delete_filter": 1,
+    "dismiss_suggestion": 1, "report": 2, "read_announcement": 1, "react": 2, "unreact": 1,
     "edit": 6, "draft": 4, "change_draft": 1, "cancel_draft": 2, "vote": 5, "mute_thread": 2,
     "unmute_thread": 1, "bookmark": 2, "unbookmark": 1, "pin": 3, "unpin": 1, "due": 4,
 }  # fmt: skip
@@ -263,7 +275,10 @@ class Teller:
             owners = [a for (g, a), role in oracle.roles.items() if role == "owner"
                       if g == message.group]  # fmt: skip
             return owners[0] if owners else 0
-        if isinstance(message, Edit | Pin | Delete):
+        if isinstance(message, RevokeQuote):
+            row = oracle.row(message.post)
+            return row.quoted_author if row else 0
+        if isinstance(message, Edit | Pin | Delete | SetQuotePolicy):
             row = oracle.row(message.post)
             return row.author if row else 0
         kept = oracle.pins if isinstance(message, Unpin) else oracle.bookmarks
@@ -392,6 +407,7 @@ class Teller:
             visibility=VISIBILITIES[(0, 0, 0, 0, 1, 2, 2, 3, 0, 4, 4, 0, 1, 4, 5, 3)[how % 16]],
             reply_to=self._post(step.whom) if what % 3 == 2 else 0,
             quote_of=self._post(step.whom) if what % 9 == 4 else 0,
+            quotes=QUOTES[(0, 0, 0, 1, 2)[step.key % 5]],
             poll=self._poll(step),
             mentions=mentions,
             tags=tags,
@@ -565,7 +581,34 @@ class Teller:
             case "read":
                 queue = self._queue(actor, step)
                 position = what if queue == "notifications" else self._post(what)
-                return Read(queue=queue, position=position if how != 63 else -1)
+                return Read(
+                    queue=queue, position=position if how != 63 else -1, keep=step.key % 2 == 0
+                )
+            case "quote_policy":
+                return SetQuotePolicy(post=self._own(actor, what), quotes=QUOTES[how % 3])
+            case "revoke_quote":
+                quoting = [row.id for row in oracle.posts if row.quote_of and not row.deleted]
+                post = quoting[what % len(quoting)] if quoting and how % 8 else self._post(what)
+                return RevokeQuote(post=post)
+            case "delete_conversation":
+                own = [thread for account, thread in oracle.conversations if account == actor]
+                return DeleteConversation(thread=own[what % len(own)] if own else what)
+            case "dismiss_suggestion":
+                return DismissSuggestion(account=self._account(whom))
+            case "report":
+                posts = [self._post(what)] if how % 2 else []
+                row = oracle.row(posts[0]) if posts else None
+                return Report(
+                    account=row.author if row and how % 8 else self._account(whom),
+                    posts=tuple(posts), category=("spam", "violation")[what % 2],  # type: ignore
+                    comment="It sells.", rules=(1,) if what % 4 == 1 else (),
+                )  # fmt: skip
+            case "read_announcement":
+                return ReadAnnouncement(announcement=next(iter(oracle.announcements), what))
+            case "react" | "unreact":
+                kind = React if step.kind == "react" else Unreact
+                name = ("\N{OWL}", "\N{BIRD}", " ")[how % 5 % 3]
+                return kind(announcement=next(iter(oracle.announcements), what), name=name)
             case "follow_tag":
                 return FollowTag(name=TAGS[what % 2] if how != 63 else "No tag")
             case "unfollow_tag":
@@ -596,7 +639,8 @@ class Teller:
                 return RemoveFromList(list=number, accounts=(account,))
             case "dismiss":
                 own = [t.number for t in oracle.told if t.account == actor]
-                return Dismiss(number=own[what % len(own)] if own and how % 8 else how % 2 * what)
+                number = own[what % len(own)] if own and how % 8 else how % 2 * what
+                return Dismiss(number=number, since=own[0] if own and how % 3 == 0 else 0)
             case "limit":
                 return Limit(account=self._account(whom), reason="spam")
             case "suspend":

@@ -35,10 +35,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -60,17 +62,22 @@ from covey.messages import (
     Password,
     Pin,
     Post,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
     RemoveFromList,
     RemoveMember,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -88,6 +95,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     Vote,
 )
 from covey.oracle.model import Model
@@ -303,11 +311,59 @@ class Oracle(Model):
                     self._standing(parent, actor)
                 if quoted:
                     row = self._standing(quoted, actor)
-                    if row.visibility not in ("public", "unlisted") and row.author != actor:
+                    allowed = row.visibility in ("public", "unlisted") and (
+                        row.quotes == "public"
+                        or (row.quotes == "followers" and (actor, row.author) in self.follows)
+                    )
+                    if row.author != actor and not allowed:
                         raise No("quote_not_allowed")
-                if message.visibility == "group":
-                    if not [g for g in self._mentioned(message) if self.is_member(g, actor)]:
-                        raise No("group_missing")
+                if message.visibility == "group" and not self._posted_to(actor, message):
+                    raise No("group_missing")
+            case SetQuotePolicy(post=id_, quotes=quotes):
+                row = self.row(id_)
+                if row is None or row.deleted or row.boost_of or row.author != actor:
+                    raise No("not_yours")
+                if row.quotes == quotes:
+                    raise No("already_done")
+            case RevokeQuote(post=id_):
+                row = self.row(id_)
+                if row is None or row.deleted or not row.quote_of or row.quoted_author != actor:
+                    raise No("not_found")
+                if row.revoked:
+                    raise No("already_done")
+            case DeleteConversation(thread=thread):
+                if (actor, thread) not in self.conversations:
+                    raise No("not_found")
+            case DismissSuggestion(account=target):
+                self._there(target)
+                if (actor, target) in self.dismissed:
+                    raise No("already_done")
+            case Report(account=target, posts=posts, rules=rules):
+                self._there(target)
+                for id_ in posts:
+                    if self._standing(id_, actor).author != target:
+                        raise No("report_posts")
+                if [rule for rule in rules if not 0 < rule <= len(self.rules)]:
+                    raise No("report_rule")
+                sent = [r for r in self.reports if r[0] == actor]
+                if len([r for r in sent if r[1] > stamp - 86_400_000]) >= limits.REPORTS_PER_DAY:
+                    raise No("reports_many")
+            case ReadAnnouncement(announcement=which) | React(announcement=which):
+                if which not in self.announcements:
+                    raise No("not_found")
+                if isinstance(message, React):
+                    others = {n for w, n, _ in self.reactions if w == which and n != message.name}
+                    if not message.name.strip():
+                        raise No("text_empty")
+                    if (which, message.name, actor) in self.reactions:
+                        raise No("already_done")
+                    if len(others) >= limits.REACTIONS_PER_ANNOUNCEMENT:
+                        raise No("reactions_many")
+                elif (actor, which) in self.read_announcements:
+                    raise No("already_done")
+            case Unreact(announcement=which, name=name):
+                if (which, name, actor) not in self.reactions:
+                    raise No("already_done")
             case Edit(post=id_):
                 row = self.row(id_)
                 if row is None or row.deleted or row.boost_of or row.author != actor:
@@ -518,9 +574,10 @@ class Oracle(Model):
                         if until and until <= stamp:
                             raise No("parameter_malformed")
                     case Setting(name=name, value=value):
-                        if name != "registrations":
+                        texts = ("extended_description", "privacy_policy", "terms_of_service")
+                        if name not in ("registrations", *texts):
                             raise No("setting_unknown")
-                        if value == self.settings.get(name, "open"):
+                        if value == self.settings.get(name, "" if name in texts else "open"):
                             raise No("already_done")
             case Invite(code_hash=hash_, uses=uses, until=until):
                 if not uses:
@@ -730,6 +787,10 @@ class Oracle(Model):
         super()._edit(actor, message)
         self._live_change("edit", self.rows[message.post])
 
+    def _revoke(self, post: int) -> None:
+        super()._revoke(post)
+        self._live_change("edit", self.rows[post])
+
     def _delete(self, id_: int) -> None:
         super()._delete(id_)
         self._live_change("delete", self.rows[id_])
@@ -827,9 +888,18 @@ class Oracle(Model):
             ),
         )
 
-    def post_counts(self, id_: int) -> tuple[int, int, int]:
-        """Replies that everybody may see, boosts, favourites."""
+    def post_counts(self, id_: int) -> tuple[int, int, int, int]:
+        """Replies and quotes that everybody may see, boosts, favourites."""
         return (
+            len(
+                [
+                    1
+                    for row in self.quoting.get(id_, [])
+                    if not row.deleted
+                    and not row.revoked
+                    and row.visibility in ("public", "unlisted")
+                ]
+            ),
             len(
                 [
                     1

@@ -50,6 +50,15 @@ ANNOUNCEMENTS: Final = 20
 ANNOUNCEMENT_CHARACTERS: Final = 2_000
 REASON_CHARACTERS: Final = 500
 """Of why an account is limited or suspended."""
+REACTIONS_PER_ANNOUNCEMENT: Final = 8
+"""Different ones."""
+REACTION_CHARACTERS: Final = 20
+SETTING_CHARACTERS: Final = 50_000
+"""Of a text of the place: its description, its terms."""
+REPORT_CHARACTERS: Final = 1_000
+POSTS_PER_REPORT: Final = 40
+REPORTS_PER_DAY: Final = 50
+"""By one account."""
 INVITES_PER_ACCOUNT: Final = 20
 """Open at the same time."""
 INVITE_USES_MAX: Final = 1_000
@@ -68,6 +77,8 @@ PRIVATE_NOTE_CHARACTERS: Final = 2_000
 """Of what one notes about another account."""
 ENDORSEMENTS_PER_ACCOUNT: Final = 50
 DOMAIN_BLOCKS_PER_ACCOUNT: Final = 1_000
+DISMISSED_SUGGESTIONS: Final = 500
+"""Remembered; of more the oldest are forgotten."""
 FILTERS_PER_ACCOUNT: Final = 100
 FILTER_TITLE_CHARACTERS: Final = 100
 KEYWORDS_PER_FILTER: Final = 100
@@ -80,6 +91,10 @@ KEY_CLIENT_MS: Final = 60 * 60 * 1000
 KEY_EDGE_MS: Final = 10 * 60 * 1000
 CHANGES_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far back a live stream can be resumed over deletes and positions."""
+PLACE_KEPT_MS: Final = 30 * 24 * 60 * 60 * 1000
+"""So long the place that was read to is kept after a jump forward."""
+JUMP_POSTS: Final = 40
+"""Passed over unread in home, more than these make a move of the marker a jump."""
 NEW_ACCOUNT_MS: Final = 30 * 24 * 60 * 60 * 1000
 """So long an account counts as new for a notification policy."""
 MUTE_MS_MAX: Final = 10 * 365 * 24 * 60 * 60 * 1000
@@ -101,6 +116,24 @@ UNREAD_MAX: Final = 1_000
 """Unread counts are exact up to here, then "1,000+"."""
 CONTEXT_ANCESTORS: Final = 40
 CONTEXT_DESCENDANTS: Final = 200
+
+# --- search -----------------------------------------------------------------------------------
+QUERY_CHARACTERS: Final = 500
+QUERY_TERMS: Final = 32
+SEARCH_POSTS: Final = 20_000
+"""That have the words, and are looked at for one page; the next goes on from there."""
+SEARCH_MS: Final = 1_000
+"""Then a search for posts ends with what it has found."""
+SEARCH_ACCOUNTS: Final = 200
+"""That begin as it is typed, of which the best are shown; tags likewise."""
+SEARCH_FOLLOWED: Final = 5_000
+"""Accounts that one follows, looked at for those that begin as it is typed (5 ms)."""
+SEARCH_OFFSET_MAX: Final = 400
+"""How many results can be passed over; further down one goes by ids."""
+SEARCHES_PER_WINDOW: Final = 300
+"""Per account (or address, when nobody is logged in) in READ_WINDOW_SECONDS, for each edge."""
+SEARCHES_WAITING: Final = 32
+"""Per edge: it looks for posts one search after the other."""
 
 # --- live -------------------------------------------------------------------------------------
 STREAM_BUFFER_EVENTS: Final = 1_000
@@ -159,6 +192,8 @@ FORM_FIELDS: Final = 200
 NESTING: Final = 16
 """Of a JSON body or a form's brackets."""
 IDS_PER_REQUEST: Final = 100
+TAGS_PER_TIMELINE: Final = 10
+"""Named in each of `any`, `all` and `none`."""
 READS_PER_WINDOW: Final = 3_000
 READ_WINDOW_SECONDS: Final = 300
 """Per account (or address, when nobody is logged in)."""

@@ -22,6 +22,8 @@ GroupKind = Literal["open", "request", "invitation", "secret"]
 GroupRole = Literal["member", "moderator", "owner"]
 RepliesPolicy = Literal["followed", "list", "none"]
 Role = Literal["member", "moderator", "administrator"]
+QuotePolicy = Literal["public", "followers", "nobody"]
+ReportCategory = Literal["spam", "legal", "violation", "other"]
 
 SERVER: Final = 0
 """The actor of what no account does: registrations, timers, an operator at the command line."""
@@ -100,6 +102,8 @@ class Profile(Message, frozen=True, tag="profile"):
     sensitive: bool = False
     locked: bool = False
     """Who wants to follow has to ask."""
+    quotes: QuotePolicy = "public"
+    """Of new posts that don't say: who may quote them."""
 
 
 class CloseAccount(Message, frozen=True, tag="close_account"):
@@ -281,6 +285,9 @@ class Post(Message, frozen=True, tag="post"):
     app: int = 0
     quote_of: int = 0
     poll: Poll | None = None
+    quotes: QuotePolicy = "public"
+    """Who may quote it; its author always may. Only what is public or unlisted is quoted by
+    others."""
 
 
 class Edit(Message, frozen=True, tag="edit"):
@@ -297,6 +304,19 @@ class Edit(Message, frozen=True, tag="edit"):
     links: tuple[Link, ...] = ()
     poll: Poll | None = None
     """Another one than before begins anew."""
+
+
+class SetQuotePolicy(Message, frozen=True, tag="quote_policy"):
+    """Who may quote the actor's own post from now on. What quotes it already goes on to."""
+
+    post: int
+    quotes: QuotePolicy
+
+
+class RevokeQuote(Message, frozen=True, tag="revoke_quote"):
+    """`post` quotes one of the actor's no more; what it says itself stands."""
+
+    post: int
 
 
 class Draft(Message, frozen=True, tag="draft"):
@@ -391,12 +411,23 @@ class Read(Message, frozen=True, tag="read"):
 
     queue: str
     position: int
+    keep: bool = False
+    """The place that was read to before is kept for PLACE_KEPT_MS, to go back to."""
+
+
+class DeleteConversation(Message, frozen=True, tag="delete_conversation"):
+    """Take a thread of direct posts out of the actor's conversations, until something is said in it
+    again."""
+
+    thread: int
 
 
 class Dismiss(Message, frozen=True, tag="dismiss"):
     """Take one notification out of the queue, or with number 0 all of them."""
 
     number: int = 0
+    since: int = 0
+    """Also those of its kind about the same post, from this number on to it: its group."""
 
 
 class NotificationPolicy(Message, frozen=True, tag="notification_policy"):
@@ -416,6 +447,12 @@ class AcceptRequest(Message, frozen=True, tag="accept_request"):
 
 
 class DismissRequest(Message, frozen=True, tag="dismiss_request"):
+    account: int
+
+
+class DismissSuggestion(Message, frozen=True, tag="dismiss_suggestion"):
+    """Do not suggest `account` to the actor."""
+
     account: int
 
 
@@ -580,6 +617,18 @@ class Restore(Message, frozen=True, tag="restore"):
     account: int
 
 
+class Report(Message, frozen=True, tag="report"):
+    """Tell the moderators of `account`. What the posts say is kept with it, whatever becomes of
+    them."""
+
+    account: int
+    posts: tuple[int, ...] = ()
+    category: ReportCategory = "other"
+    comment: str = ""
+    rules: tuple[int, ...] = ()
+    """Numbers of the rules that it breaks."""
+
+
 class SetRules(Message, frozen=True, tag="rules"):
     """The rules of the place, all of them."""
 
@@ -594,6 +643,22 @@ class Announce(Message, frozen=True, kw_only=True, tag="announce"):
     until: int = 0
 
 
+class ReadAnnouncement(Message, frozen=True, tag="read_announcement"):
+    announcement: int
+
+
+class React(Message, frozen=True, tag="react"):
+    """Put an emoji under an announcement."""
+
+    announcement: int
+    name: str
+
+
+class Unreact(Message, frozen=True, tag="unreact"):
+    announcement: int
+    name: str
+
+
 class Invite(Message, frozen=True, tag="invite"):
     """A code with which so many may register, until some moment (0: without end). With no uses it
     is taken back."""
@@ -604,7 +669,8 @@ class Invite(Message, frozen=True, tag="invite"):
 
 
 class Setting(Message, frozen=True, tag="setting"):
-    """What `check` uses is a message: "registrations" is open, approval, invitation or closed."""
+    """What `check` uses is a message: "registrations" is open, approval, invitation or closed. So
+    are the place's texts: "extended_description", "privacy_policy", "terms_of_service"."""
 
     name: str
     value: str
@@ -630,14 +696,16 @@ AnyMessage = Union[  # noqa: UP007 - msgspec reads the members from typing.Union
     App, Grant, Token, RevokeToken, OpenSession, CloseSession,
     Follow, Unfollow, AcceptFollow, RejectFollow, RemoveFollower, Block, Unblock, Mute, Unmute,
     BlockDomain, UnblockDomain, Note, Endorse, Unendorse,
-    Post, Edit, Draft, ChangeDraft, CancelDraft, Delete, Boost, Unboost, Favourite, Unfavourite,
+    Post, Edit, SetQuotePolicy, RevokeQuote, Draft, ChangeDraft, CancelDraft, Delete,
+    Boost, Unboost, Favourite, Unfavourite,
     Bookmark, Unbookmark, Pin, Unpin, MuteThread, UnmuteThread, Vote,
-    Read, Dismiss, NotificationPolicy, AcceptRequest, DismissRequest,
-    FollowTag, UnfollowTag, FeatureTag, UnfeatureTag,
+    Read, DeleteConversation, Dismiss, NotificationPolicy, AcceptRequest, DismissRequest,
+    DismissSuggestion, FollowTag, UnfollowTag, FeatureTag, UnfeatureTag,
     CreateList, ChangeList, DeleteList, AddToList, RemoveFromList, SetFilter, DeleteFilter,
     CreateGroup, ChangeGroup, JoinGroup, LeaveGroup, InviteToGroup, AcceptMember, RemoveMember,
     SetGroupRole, RemoveFromGroup,
-    Limit, Suspend, Restore, SetRules, Announce, Invite, Setting, ApproveAccount,
+    Limit, Suspend, Restore, Report, SetRules, Announce, ReadAnnouncement, React, Unreact, Invite,
+    Setting, ApproveAccount,
     Due,
 ]  # fmt: skip
 

@@ -264,6 +264,7 @@ def test_nothing_is_wider_than_the_screen(
     page = open_page("/home", "oda", width, color_scheme=scheme)
     addresses = [
         "/home", "/public", "/notifications", "/settings", f"/@{WIDE}", "/@oda/followers",
+        "/search?q=oda",
         f"/@oda/{crowd.wide_post}", f"/@oda/{crowd.wide_post}/delete", "/nothing",  # type: ignore[attr-defined]
         *crowd.wide_pages,  # type: ignore[attr-defined]
     ]  # fmt: skip
@@ -271,7 +272,7 @@ def test_nothing_is_wider_than_the_screen(
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     stranger = open_page("/", "", width, color_scheme=scheme)
-    for address in ("/", "/login", "/signup", f"/@{WIDE}"):
+    for address in ("/", "/login", "/signup", "/search", f"/@{WIDE}"):
         stranger.goto(address)
         assert stranger.evaluate("document.documentElement.scrollWidth") <= width, address
 

@@ -3,6 +3,7 @@ ends."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.server import HANG_SECONDS, Server, eventually, is_running, serving
+from tests.crash.kills import is_indexed
+from tests.server import HANG_SECONDS, Server, environment, eventually, is_running, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -61,6 +63,27 @@ def test_an_empty_folder_is_for_its_owner_alone(not_started: Server, made_before
     for name, mode in modes(server.folder).items():
         assert mode == (0o700 if (server.folder / name).is_dir() else 0o600), name
     assert server.stop() == 0
+    assert "starting it again" not in server.said.read_text()
+
+
+def test_a_worker_waits_for_the_first_message(server: Server) -> None:
+    eventually(lambda: (server.folder / "search.db").exists(), "there is an empty index")
+    people = server.people("ann")
+    server.submit((people["ann"][0], Post(text="A wren")))
+    with server.client(people["ann"][1]) as client:
+        asked = {"q": "wren", "type": "statuses"}
+        eventually(
+            lambda: bool(client.get("/api/v2/search", params=asked).json()["statuses"]), "found"
+        )
+    eventually(lambda: is_indexed(server.folder), "the cursor is there too")
+    said = subprocess.run(
+        server.command("stats", "--json"), env=environment(), capture_output=True, check=True
+    ).stdout
+    found = json.loads(said)
+    last = found["log_entries"]
+    assert found["readers"] == {"search": {"cursor": last, "behind": 0, "jobs": 0, "failing": 0}}
+    assert server.stop() == 0
+    assert "starting it again" not in server.said.read_text()
 
 
 def test_a_folder_that_is_a_file(not_started: Server) -> None:

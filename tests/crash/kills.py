@@ -1,5 +1,5 @@
-"""Kill engine, edge and supervisor in turn, under load, and prove that nothing was lost and nothing
-came twice.
+"""Kill engine, edge, worker and supervisor in turn, under load, and prove that nothing was lost and
+nothing came twice.
 
 Authors post, delete, boost and favourite over HTTP, each act with an Idempotency-Key where the API
 takes one, and send it again until it is answered. Readers hold streams open and resume them by
@@ -23,12 +23,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import apsw
 import httpx
 from tests.server import HANG_SECONDS, Server, eventually, is_running
 
 from covey.keys import client_key
 from covey.log import Log
 from covey.messages import Boost, Delete, Entry, Favourite, Follow, Post
+from covey.readers.cursors import FILE as CURSORS
+from covey.readers.cursors import standings
+from covey.readers.search.index import FILE as INDEX
 
 PARTS = ("engine", "edge", "worker", "supervisor")
 AUTHORS = ("ann", "bob", "cyd")
@@ -233,6 +237,7 @@ def judge(folder: Path, life: Life) -> None:
     judge_acts(entries, life)
     for name in life.streams:
         judge_stream(entries, name, life.streams[name])
+    judge_index(folder, entries)
 
 
 def judge_acts(entries: list[Entry], life: Life) -> None:
@@ -287,6 +292,25 @@ def judge_stream(entries: list[Entry], name: str, events: list[tuple[str, str, s
     assert not {e for e in surplus if e[0] != "delete" or e[1] not in boosts}, surplus
 
 
+def is_indexed(folder: Path) -> bool:
+    log = Log(folder / "log.db")
+    last = log.last_number()
+    log.close()
+    return standings(folder / CURSORS)["search"]["cursor"] == last
+
+
+def judge_index(folder: Path, entries: list[Entry]) -> None:
+    """It has every post that stands, and no other, and is sound."""
+    connection = apsw.Connection(str(folder / INDEX))
+    # compares the words with what they were made from
+    connection.execute("insert into search (search, rank) values ('integrity-check', 1)")
+    found = [id_ for (id_,) in connection.execute("select rowid from search order by 1")]
+    connection.close()
+    deleted = {entry.message.post for entry in entries if isinstance(entry.message, Delete)}
+    posts = {entry.id for entry in entries if isinstance(entry.message, Post)}
+    assert found == sorted(posts - deleted)
+
+
 def is_ann(entry: Entry) -> bool:
     return entry.actor == 2  # registered after the reader, who is told of her posts
 
@@ -297,6 +321,7 @@ def run(folder: Path, seed: int, kills: int, *, edges: int = 2) -> Life:
     try:
         server.start()
         life = asyncio.run(live_through(server, seed, kills))
+        eventually(lambda: is_indexed(server.folder), "the worker has taken in all")
         assert server.stop() == 0
         assert not server.tree()
         judge(server.folder, life)

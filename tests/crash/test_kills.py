@@ -1,4 +1,4 @@
-"""`kill -9` on engine, edge and supervisor in turn, under load."""
+"""`kill -9` on engine, edge, worker and supervisor in turn, under load."""
 
 from __future__ import annotations
 

@@ -342,5 +342,7 @@ def test_requests_hold_what_the_policy_filtered() -> None:
             assert page.rows == [(told[3], 3, 2), (told[4], 4, 1)]
             older = queues.requests(snapshot, reader, Cursor(max_id=told[3], limit=20))
             assert older.rows == [(told[4], 4, 1)]
-            inside = queues.notifications(snapshot, reader, Cursor(limit=20), filtered_of=3)
+            inside = queues.notifications(
+                snapshot, reader, Cursor(limit=20), sender=3, filtered_too=True
+            )
             assert [row.sender for row in inside.rows] == [3, 3]

@@ -135,6 +135,14 @@ class Model:
             reader.expect([event for event in events if self.audience.is_told(reader, event)])
             reader.upto = self.oracle.number
 
+    def rest_of_a_message(self, reader: Reader) -> None:
+        """Whoever comes back between two events of one message is told the second by the relations
+        of now, even if it was none of its own when it happened."""
+        if reader.got:
+            last = reader.got[-1]
+            found = self.audience.missed(reader, last[0] - 1)
+            reader.expect([e for e in found if e.number == last[0] and ORDINALS[e.kind] > last[1]])
+
     def catch_up(self, readers: list[Reader]) -> None:
         for reader in readers:
             reader.expect(self.audience.missed(reader, reader.upto))
@@ -149,6 +157,7 @@ class Model:
             )
             if not reader.cursor:
                 reader.upto = self.oracle.number
+            self.rest_of_a_message(reader)
             self.catch_up([reader])
         elif kind == "close" and reader.stream:
             reader.check()

@@ -37,6 +37,12 @@ def compare(state: State, oracle: Oracle) -> None:
         (account, queue): position
         for account, queue, position in rows("select account, queue, position from positions")
     } == oracle.positions
+    assert {
+        (account, queue): (kept, until)
+        for account, queue, kept, until in rows(
+            "select account, queue, kept, kept_until from positions where kept_until > 0"
+        )
+    } == oracle.kept
     assert set(rows("select number, at, account, subject from dues")) == {
         (number, *due) for number, due in oracle.dues.items()
     }
@@ -54,7 +60,8 @@ def compare(state: State, oracle: Oracle) -> None:
         assert found == oracle.counts(number)
     for row in oracle.posts:
         found = rows(
-            "select deleted, replies_count, boosts_count, favourites_count from posts where id = ?",
+            "select deleted, quotes_count, replies_count, boosts_count, favourites_count"
+            " from posts where id = ?",
             (row.id,),
         ).fetchone()
         assert found == (row.deleted, *oracle.post_counts(row.id))
@@ -179,6 +186,10 @@ def compare_posts(state: State, oracle: Oracle) -> None:
         assert {(account, post): number for account, post, number in found} == kept
     assert set(rows("select account, thread from muted_threads")) == oracle.muted_threads
     assert {
+        id_: (quotes, bool(revoked))
+        for id_, quotes, revoked in rows("select id, quotes, quote_revoked from posts")
+    } == {row.id: (row.quotes, row.revoked) for row in oracle.posts}
+    assert {
         (account, thread): last for account, thread, last in rows("select * from conversations")
     } == oracle.conversations
 
@@ -208,6 +219,29 @@ def compare_place(state: State, oracle: Oracle) -> None:
     assert {hash_: invite for hash_, *invite in rows("select * from invites where uses > 0")} == {
         hash_: list(invite) for hash_, invite in oracle.invites.items() if invite[1]
     }
+    # what was done with an announcement that is gone may be forgotten
+    there = tuple(oracle.announcements)
+    for table, columns, kept, which in (
+        ("announcement_reads", "account, announcement", oracle.read_announcements, 1),
+        ("announcement_reactions", "announcement, name, account", oracle.reactions, 0),
+    ):
+        found = set(rows(f"select {columns} from {table}"))
+        assert {row for row in found if row[which] in there} == {
+            row for row in kept if row[which] in there
+        }
+    assert {
+        (account, target): number
+        for account, target, number in rows("select * from dismissed_suggestions")
+    } == oracle.dismissed
+    assert [
+        (account, target, category, comment, tuple(one[0] for one in _unpacked(posts)), stamp)
+        for account, target, category, comment, posts, stamp in rows(
+            "select account, target, category, comment, posts, stamp from reports order by number"
+        )
+    ] == [
+        (account, one.account, one.category, one.comment, tuple(dict.fromkeys(one.posts)), stamp)
+        for account, stamp, one in oracle.reports
+    ]
     assert {(a, b): text for a, b, text in rows("select * from notes")} == oracle.notes
     assert set(rows("select account, target from endorsements")) == oracle.endorsements
     assert set(rows("select account, domain from domain_blocks")) == oracle.domains

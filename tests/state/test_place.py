@@ -39,7 +39,7 @@ def test_settings(engine: PlainEngine) -> None:
     assert engine.refusal(1, Setting(name="registrations", value="open")) == "already_done"
     engine.submit(1, Setting(name="registrations", value="closed"))
     engine.submit(SERVER, Setting(name="registrations", value="approval"))
-    assert rows(engine, "select * from settings") == [("registrations", "approval")]
+    assert rows(engine, "select name, value from settings") == [("registrations", "approval")]
 
 
 def test_who_comes_in(engine: PlainEngine) -> None:

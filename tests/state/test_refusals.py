@@ -35,9 +35,12 @@ from covey.limits import (
     POLL_SECONDS_MIN,
     POST_CHARACTERS,
     POSTS_PER_FILTER,
+    POSTS_PER_REPORT,
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
+    REACTIONS_PER_ANNOUNCEMENT,
     REDIRECT_URIS,
+    REPORT_CHARACTERS,
     RULES,
     TAG_CHARACTERS,
     TAGS_PER_POST,
@@ -59,7 +62,9 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     Dismiss,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -82,11 +87,16 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -98,6 +108,7 @@ from covey.messages import (
     Unfavourite,
     Unfollow,
     Unmute,
+    Unreact,
     Vote,
 )
 from covey.state.all import CHECKS
@@ -152,6 +163,12 @@ class World(PlainEngine):
             submit(3, Edit(post=self.edited, text=f"edited {number}"))
         self.group = submit(1, CreateGroup(name="walkers", join="invitation")).id
         self.list = submit(2, CreateList(title="x")).id
+        self.announcement = submit(1, Announce(text="Hear")).id
+        for n in range(REACTIONS_PER_ANNOUNCEMENT):
+            submit(2, React(announcement=self.announcement, name=f"{n}"))
+        self.quote = submit(2, Post(text="look", quote_of=self.public)).id
+        self.own = submit(1, Post(text="not to be quoted", quotes="nobody")).id
+        self.told = submit(1, Post(text="@bob", visibility="direct", mentions=bob)).id
 
 
 @pytest.fixture(scope="module")
@@ -501,6 +518,41 @@ def of_queues(world: World) -> list[Case]:
         (2, Dismiss(number=mention[0]), "not_found"),
         (1, Dismiss(number=mention[0]), ""),
         (1, Dismiss(), ""),
+        (1, SetQuotePolicy(post=world.public, quotes="nobody"), ""),
+        (1, SetQuotePolicy(post=world.public, quotes="public"), "already_done"),
+        (2, SetQuotePolicy(post=world.public, quotes="nobody"), "not_yours"),
+        (1, SetQuotePolicy(post=world.deleted, quotes="nobody"), "not_yours"),
+        (2, SetQuotePolicy(post=world.boost, quotes="nobody"), "not_yours"),
+        (1, RevokeQuote(post=world.quote), ""),
+        (2, RevokeQuote(post=world.quote), "not_found"),
+        (1, RevokeQuote(post=world.public), "not_found"),
+        (2, Post(text="look", quote_of=world.own), "quote_not_allowed"),
+        (1, Post(text="look", quote_of=world.own), ""),
+        (1, DeleteConversation(thread=world.told), ""),
+        (5, DeleteConversation(thread=world.told), "not_found"),
+        (1, DismissSuggestion(account=2), ""),
+        (1, DismissSuggestion(account=NOBODY), "not_found"),
+        (1, DismissSuggestion(account=GONE), "not_found"),
+        (2, Report(account=1, posts=(world.public, world.followers)), ""),
+        (2, Report(account=1, posts=(world.quote,)), "report_posts"),
+        (2, Report(account=1, posts=(world.public,) * (POSTS_PER_REPORT + 1)), "report_posts"),
+        (5, Report(account=1, posts=(world.followers,)), "not_found"),
+        (2, Report(account=NOBODY), "not_found"),
+        (2, Report(account=1, comment="x" * (REPORT_CHARACTERS + 1)), "text_long"),
+        (2, Report(account=1, rules=(1,)), "report_rule"),
+        (2, ReadAnnouncement(announcement=world.announcement), ""),
+        (2, ReadAnnouncement(announcement=NOTHING), "not_found"),
+        (2, React(announcement=NOTHING, name="x"), "not_found"),
+        (2, React(announcement=world.announcement, name=" "), "text_empty"),
+        (2, React(announcement=world.announcement, name="1"), "already_done"),
+        (1, React(announcement=world.announcement, name="1"), ""),
+        (1, React(announcement=world.announcement, name="new"), "reactions_many"),
+        (1, React(announcement=world.announcement, name="x" * 21), "text_long"),
+        (1, Unreact(announcement=world.announcement, name="1"), "already_done"),
+        (2, Unreact(announcement=world.announcement, name="1"), ""),
+        (1, Setting(name="privacy_policy", value="We keep what you write."), ""),
+        (1, Setting(name="privacy_policy", value=""), "already_done"),
+        (1, Setting(name="terms_of_service", value="x" * 50_001), "text_long"),
         (1, Due(number=world.mute), "forbidden"),
         (SERVER, Due(number=NOTHING), "due_gone"),
         (SERVER, Due(number=TOO_BIG), "not_found"),
@@ -512,6 +564,7 @@ FIXED = [*ACCOUNTS, *ACCESS, *GRAPH, *POSTS, *PLACE, *PRIVATE, *POLLS]
 
 FULL: list[tuple[str, int, Callable[[int], AnyMessage], str]] = [
     ("ANNOUNCEMENTS", 1, lambda n: Announce(text=f"{n}"), "announcements_many"),
+    ("REPORTS_PER_DAY", 1, lambda n: Report(account=2), "reports_many"),
     ("INVITES_PER_ACCOUNT", 1, lambda n: Invite(code_hash=bytes([n])), "invites_many"),
     ("DOMAIN_BLOCKS_PER_ACCOUNT", 1, lambda n: BlockDomain(domain=f"{n}.example"), "domains_many"),
     ("ENDORSEMENTS_PER_ACCOUNT", 1, lambda n: Endorse(account=n + 2), "endorsements_many"),

@@ -38,6 +38,9 @@ QUICK_SECONDS: Final = 20.0
 started again with growing delay, until it lives longer."""
 DELAY_SECONDS_MAX: Final = 30.0
 SECRET_BYTES: Final = 32
+NICENESS: Final = 10
+"""Of the worker, from its first import on: it leaves the cores to engine and edges, which people
+wait for."""
 
 
 class CannotServe(click.ClickException):
@@ -156,15 +159,17 @@ class Supervisor:
             "public_url": self._settings.public_url,
         }
         # The lock with it: no other server's worker starts while this one writes its files.
-        return self._spawn("covey.readers.process", orders, (self._doing, self._lock))
+        return self._spawn("covey.readers.process", orders, (self._doing, self._lock), NICENESS)
 
     def _spawn(
-        self, module: str, orders: dict[str, object], fds: tuple[int, ...]
+        self, module: str, orders: dict[str, object], fds: tuple[int, ...], niceness: int = 0
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(orders)],
             pass_fds=(self._arena, self._lifeline, *fds),
             start_new_session=True,  # Ctrl-C is for us; we stop the children in order
+            # between fork and exec: safe, for we have no threads
+            preexec_fn=(lambda: os.nice(niceness)) if niceness else None,
         )
 
     def run(self, ready: Callable[[], None]) -> int:

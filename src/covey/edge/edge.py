@@ -13,7 +13,7 @@ from covey.engine.client import Accepted, EngineClient
 from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
-from covey.messages import AnyMessage, Visibility
+from covey.messages import AnyMessage, QuotePolicy, Visibility
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
 
@@ -30,6 +30,7 @@ class Author(Struct, frozen=True):
     language: str
     visibility: Visibility
     sensitive: bool
+    quotes: QuotePolicy
 
 
 class Edge:
@@ -111,11 +112,11 @@ class Edge:
         if found is None:
             with self.snapshot() as snapshot:
                 row = snapshot.row(
-                    "select language, visibility, sensitive from accounts where number = ?",
+                    "select language, visibility, sensitive, quotes from accounts where number = ?",
                     (account,),
                 )
             assert row is not None
-            found = Author(row[0], row[1], bool(row[2]))
+            found = Author(row[0], row[1], bool(row[2]), row[3])
             # a snapshot older than the number may lack the change that made it
             if self.arena is not None and snapshot.applied >= number:
                 self._authors[account] = found

@@ -20,6 +20,10 @@ from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 from covey.state.texts import Facets, decode_facets
 
+WITH_MEDIA: Final = "0"
+"""Which posts have media, as a condition on their rows: none can have any yet."""
+LINK_POSTS: Final = 5_000
+"""Of the public queue, looked at for those that link to an address."""
 THREAD_POSTS: Final = 1_000
 """Looked at for what a thread shows: deleted and hidden posts stand in the way too."""
 
@@ -35,6 +39,7 @@ def outbox(
     *,
     exclude_replies: bool = False,
     exclude_boosts: bool = False,
+    only_media: bool = False,
     tag: str = "",
 ) -> Page[PostRow]:
     """An account's own queue, to its first post, at any depth for the same cost. Replies to itself
@@ -49,6 +54,8 @@ def outbox(
         where += " and (reply_to = 0 or reply_account = account)"
     if exclude_boosts:
         where += " and boost_of = 0"
+    if only_media:
+        where += f" and {WITH_MEDIA}"
     if account != reader.account:
         # rows that `is_shown` would pass over one by one, here without making them
         reach = Reach.FOLLOWERS if account in reader.following else Reach.UNLISTED
@@ -95,10 +102,18 @@ def conversation_queue(thread: int) -> Shared:
     return Shared(where, (thread,))
 
 
-def public(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+def public(
+    snapshot: Snapshot, reader: Relations, cursor: Cursor, *, only_media: bool = False
+) -> Page[PostRow]:
     """What everybody posts: no boosts, no replies to others. On a server that knows no others it is
     the local queue, too."""
-    return shared(snapshot, reader, PUBLIC_QUEUE, cursor)
+    return shared(snapshot, reader, _only(PUBLIC_QUEUE, WITH_MEDIA, only_media), cursor)
+
+
+def _only(queue: Shared, condition: str, holds: bool) -> Shared:
+    if not holds:
+        return queue
+    return Shared(f"{queue.where} and {condition}", queue.values, queue.id)
 
 
 def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Page[PostRow]:
@@ -106,10 +121,65 @@ def tag(snapshot: Snapshot, reader: Relations, name: str, cursor: Cursor) -> Pag
     return shared(snapshot, reader, tag_queue(name), cursor)
 
 
-def group(snapshot: Snapshot, reader: Relations, number: int, cursor: Cursor) -> Page[PostRow]:
+def tags(
+    snapshot: Snapshot,
+    reader: Relations,
+    names: Collection[str],
+    cursor: Cursor,
+    *,
+    also: Collection[str] = (),
+    without: Collection[str] = (),
+    only_media: bool = False,
+) -> Page[PostRow]:
+    """Public posts with at least one of the tags `names`, all of `also` and none of `without`."""
+    has = "(select 1 from tags t where t.tag = ? and t.post = tags.post and t.now = 1)"
+    where = f" and exists {has}" * len(also) + f" and not exists {has}" * len(without)
+    pulls = []
+    for name in dict.fromkeys(names):
+        queue = _only(tag_queue(name), WITH_MEDIA, only_media)
+        select, values = f"select {POST} {queue.where}{where}", (*queue.values, *also, *without)
+        pulls.append(_pull(snapshot, cursor.ascending, select, queue.id, values))
+
+    def pull(below: int, above: int, count: int) -> list[PostRow]:
+        # as many of each as are wanted of all: what is cut off here comes again
+        found = {row[0]: row for one in pulls for row in one(below, above, count)}
+        order = sorted(found, reverse=not cursor.ascending)
+        return [PostRow(*found[id_]) for id_ in order[:count]]
+
+    return page(cursor, fill(cursor, pull, _shown_to(snapshot, reader), _id), _id)
+
+
+def linking(snapshot: Snapshot, reader: Relations, url: str, cursor: Cursor) -> Page[PostRow]:
+    """Those of the newest LINK_POSTS public posts that link to an address."""
+    newest = f"(select {POST} from posts where {PUBLIC} order by id desc limit {LINK_POSTS})"
+    where = f"from {newest} where instr(facets, cast(? as blob))"
+    return shared(snapshot, reader, Shared(where, (url,)), cursor)
+
+
+def direct(snapshot: Snapshot, reader: Relations, cursor: Cursor) -> Page[PostRow]:
+    """Direct posts that the reader wrote or is mentioned in."""
+    where = (
+        f"from posts where visibility = {int(Reach.DIRECT)} and (account = ?1 or exists"
+        " (select 1 from mentions where mentions.account = ?1 and mentions.post = posts.id))"
+        " and thread in (select thread from conversations where account = ?1)"
+    )
+    return shared(snapshot, reader, Shared(where, (reader.account,)), cursor)
+
+
+def group(
+    snapshot: Snapshot,
+    reader: Relations,
+    number: int,
+    cursor: Cursor,
+    *,
+    exclude_replies: bool = False,
+) -> Page[PostRow]:
     """Posts to the group that nobody took out of it. Raises Refused("not_found") unless the reader
     is a member or the group is open."""
-    return shared(snapshot, reader, group_queue(reader, number), cursor)
+    queue = group_queue(reader, number)
+    if exclude_replies:
+        queue = Shared(f"{queue.where} and reply_to = 0", queue.values, queue.id)
+    return shared(snapshot, reader, queue, cursor)
 
 
 def conversation(
@@ -137,11 +207,18 @@ def read_shared(
     select = f"select {columns} {queue.where}"
     pull = _pull(snapshot, cursor.ascending, select, queue.id, queue.values)
 
+    show = _shown_to(snapshot, reader)
+    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
+
+
+def _shown_to(snapshot: Snapshot, reader: Relations) -> Callable[[Sequence[Post]], list[Post]]:
+    """What of a queue that several readers see this one is shown."""
+
     def show(rows: Sequence[Post]) -> list[Post]:
         rows = shown(snapshot.gists, rows, {}, reader)
         return [row for row in rows if not sets_aside(row, reader)]
 
-    return fill(cursor, lambda *place: [make(*row) for row in pull(*place)], show, _id)
+    return show
 
 
 def thread(
@@ -252,6 +329,12 @@ _MARKS: Final = (
     "select id from posts join muted_threads using (thread)"
     " where id in carray(?) and muted_threads.account = ?",
 )
+
+
+def quoting(snapshot: Snapshot, reader: Relations, post: int, cursor: Cursor) -> Page[PostRow]:
+    """What quotes a post, as far as the reader is shown it, without what was revoked."""
+    where = "from posts where quote_of = ? and quote_of != 0 and deleted = 0 and quote_revoked = 0"
+    return shared(snapshot, reader, Shared(where, (post,)), cursor)
 
 
 # --- what an account keeps --------------------------------------------------------------------
@@ -446,15 +529,18 @@ def notifications(
     cursor: Cursor,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
-    filtered_of: int = 0,
+    sender: int = 0,
+    filtered_too: bool = False,
 ) -> Page[NotificationRow]:
-    """What the reader was told of; of some kinds only when `kinds` is given. What its policy
-    filtered is not among them: `filtered_of` is the sender whose request is looked into. Positions
-    are log numbers; `posts` has the posts that rows are about."""
+    """What the reader was told of; of some kinds only when `kinds` is given, of one sender when
+    that is. What its policy filtered is not among them unless it is asked for, too. Positions are
+    log numbers; `posts` has the posts that rows are about."""
     posts: dict[int, PostRow] = {}
     rows = fill(
         cursor,
-        pull_notifications(snapshot, reader, cursor.ascending, kinds, exclude_kinds, filtered_of),
+        pull_notifications(
+            snapshot, reader, cursor.ascending, kinds, exclude_kinds, sender, filtered_too
+        ),
         lambda rows: shown_notifications(rows, reader, snapshot.posts, posts),
         _number,
     )
@@ -467,17 +553,19 @@ def pull_notifications(
     ascending: bool = False,
     kinds: Collection[str] = (),
     exclude_kinds: Collection[str] = (),
-    filtered_of: int = 0,
+    sender: int = 0,
+    filtered_too: bool = False,
 ) -> Callable[[int, int, int], list[NotificationRow]]:
     where, values = "from notifications where account = ?", [reader.account, *kinds, *exclude_kinds]
     if kinds:
         where += f" and kind in ({','.join('?' * len(kinds))})"
     if exclude_kinds:
         where += f" and kind not in ({','.join('?' * len(exclude_kinds))})"
-    where += f" and filtered = {int(filtered_of != 0)}"
-    if filtered_of:
+    if not filtered_too:
+        where += " and filtered = 0"
+    if sender:
         where += " and sender = ?"
-        values.append(filtered_of)
+        values.append(sender)
     columns = "account, number, kind, sender, post, stamp"
     pull = _pull(snapshot, ascending, f"select {columns} {where}", "number", tuple(values))
     return lambda *place: [NotificationRow(*row) for row in pull(*place)]
@@ -543,6 +631,18 @@ def following(
     """Whom an account follows; positions are the log numbers of the follows."""
     where = "select number, followed from follows where follower = ?"
     return _people(snapshot, reader, cursor, where, "number", (account,), own=account)
+
+
+def members(
+    snapshot: Snapshot, group: int, cursor: Cursor, reader: Relations = STRANGER
+) -> Page[tuple[int, int]]:
+    """Who is in a group; positions are the log numbers of their coming in. Raises nothing: ask
+    first whether the reader may look in."""
+    where = (
+        "select number, account from memberships"
+        " where \"group\" = ? and role in ('member', 'moderator', 'owner')"
+    )
+    return _people(snapshot, reader, cursor, where, "number", (group,))
 
 
 def boosted_by(

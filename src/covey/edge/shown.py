@@ -16,6 +16,8 @@ class Listed(Seen, Protocol):
     @property
     def quote_of(self) -> int: ...
     @property
+    def quote_revoked(self) -> int: ...
+    @property
     def deleted(self) -> int: ...
 
 
@@ -27,13 +29,14 @@ Load = Callable[[Collection[int]], dict[int, Post]]
 
 def is_shown(post: Listed, originals: Mapping[int, Listed], reader: Relations) -> bool:
     """Whether it stands and the reader may see it; a boost, where its original is shown; a quote,
-    where its original may be seen, or is gone. `originals` is what `load_originals` loaded."""
+    where its original may be seen, is gone or was revoked. `originals` is what `load_originals`
+    loaded."""
     if post.deleted or not visible(post, reader):
         return False
     if post.boost_of:
         original = originals.get(post.boost_of)
         return original is not None and is_shown(original, originals, reader)
-    if post.quote_of:
+    if post.quote_of and not post.quote_revoked:
         quoted = originals[post.quote_of]
         return bool(quoted.deleted) or visible(quoted, reader)
     return True
@@ -50,7 +53,11 @@ def load_originals(load: Load[Post], posts: Collection[Listed], originals: dict[
 
 
 def _quoted(posts: Collection[Listed]) -> set[int]:
-    return {post.quote_of for post in posts if post.quote_of and not post.deleted}
+    return {
+        post.quote_of
+        for post in posts
+        if post.quote_of and not post.deleted and not post.quote_revoked
+    }
 
 
 def _load_missing(load: Load[Post], ids: set[int], originals: dict[int, Post]) -> None:

@@ -30,6 +30,8 @@ from covey.state.queries import PUBLIC, Snapshot
 from covey.state.state import EVERYBODY
 
 _OF_POSTS: Final = ("delete", "edit")
+_SHOWN_QUOTE: Final = "iif(quote_revoked, 0, quote_of)"
+"""The id of what a post quotes, unless that was taken back."""
 
 
 def too_old(snapshot: Snapshot, number: int, now: int) -> bool:
@@ -98,7 +100,7 @@ def stands_in(snapshot: Snapshot, reader: Relations, queue: str, post: Candidate
         listing = snapshot.listing(reader, int(which))
         return listing is not None and listed(post, listing)
     if post.quote_account:
-        quoted = snapshot.row("select quote_of from posts where id = ?", (post.id,))
+        quoted = snapshot.row(f"select {_SHOWN_QUOTE} from posts where id = ?", (post.id,))
         if _hidden_originals(snapshot, reader, quoted or ()):
             return False
     return (
@@ -139,7 +141,7 @@ def _shared_after(
     values: tuple[object, ...],
     position: str = "id",
 ) -> list[tuple[int, int]]:
-    columns = f"{FROZEN}, number, quote_of"
+    columns = f"{FROZEN}, number, {_SHOWN_QUOTE}"
     sql = f"select {columns} {where} and {position} > ? order by {position} limit ?"
     found: list[tuple[int, int]] = []
     above = _id_after(snapshot, number) - 1

@@ -10,7 +10,9 @@ def routes() -> list[BaseRoute]:
     `app.state.edge`."""
     from covey.mastodon import (  # noqa: F401 - each registers its operations
         accounts,
+        announcements,
         conversations,
+        discovery,
         filters,
         instance,
         lists,
@@ -18,9 +20,12 @@ def routes() -> list[BaseRoute]:
         nothing_yet,
         notifications,
         oauth,
+        place,
         policies,
         relations,
+        reports,
         scheduled,
+        search,
         statuses,
         streaming,
         tags,

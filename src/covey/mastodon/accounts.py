@@ -6,9 +6,11 @@ import re
 from contextlib import suppress
 from typing import Final
 
+from covey.delivery.audience import Relations
 from covey.edge import queues
 from covey.edge.access import secret_hash
 from covey.edge.cursor import Cursor, Page
+from covey.edge.known import is_known
 from covey.edge.passwords import hash_password
 from covey.edge.rates import subject_of
 from covey.edge.requests import Parameters, Upload
@@ -19,7 +21,8 @@ from covey.mastodon.door import EMPTY_LIST, Answer, Call, operation, refusal
 from covey.mastodon.entities import REACH_WORDS, entities, joined
 from covey.mastodon.oauth import issue
 from covey.mastodon.pages import cursor_of, ids_of, listed
-from covey.messages import SERVER, Field, Profile, Register
+from covey.mastodon.quotes import POLICIES
+from covey.messages import SERVER, Field, Profile, QuotePolicy, Register
 from covey.state.queries import AccountRow, Snapshot
 
 PAGE_ACCOUNTS: Final = 40
@@ -132,7 +135,17 @@ def _profile(call: Call, row: AccountRow) -> Profile:
         visibility=REACH_WORDS[word] if word else row.visibility,  # type: ignore[arg-type]
         sensitive=source.boolean("sensitive", bool(row.sensitive)),
         locked=parameters.boolean("locked", bool(row.locked)),
+        quotes=_quotes(source, row),
     )
+
+
+def _quotes(source: Parameters, row: AccountRow) -> QuotePolicy:
+    """Raises Refused("parameter_malformed")."""
+    word = source.text("quote_policy") or row.quotes
+    if word not in POLICIES:
+        why = f"it is one of: {', '.join(POLICIES)}"
+        raise Refused("parameter_malformed", name="source[quote_policy]", why=why)
+    return word  # type: ignore[return-value]
 
 
 def _fields(parameters: Parameters) -> tuple[Field, ...]:
@@ -154,13 +167,7 @@ def account_of(call: Call, snapshot: Snapshot, number: int) -> AccountRow:
 
 
 def _known(call: Call, snapshot: Snapshot, row: AccountRow | None) -> AccountRow:
-    if row is None or row.standing == "pending":
-        raise Refused("not_found")
-    if row.kind == "group" and snapshot.row(
-        "select 1 from groups where number = ? and \"join\" = 'secret' and not exists"
-        ' (select 1 from memberships where "group" = groups.number and account = ?)',
-        (row.number, call.account),
-    ):
+    if row is None or not is_known(snapshot, row, call.account):
         raise Refused("not_found")
     return row
 
@@ -205,10 +212,10 @@ async def statuses(call: Call) -> Answer:
     parameters, cursor = call.parameters, cursor_of(call)
     number = call.id
     with call.edge.snapshot() as snapshot:
-        owner_of(call, snapshot, number)
-        if parameters.boolean("only_media"):
-            return EMPTY_LIST  # there are no media
+        owner = owner_of(call, snapshot, number)
         reader = call.edge.relations(snapshot, call.account)
+        if owner.kind == "group":
+            return _group_statuses(call, snapshot, reader, number, cursor)
         if parameters.boolean("pinned"):
             rows = queues.pinned(snapshot, reader, number)
             return Answer(joined(entities(call.edge).statuses(snapshot, reader, rows)))
@@ -219,10 +226,30 @@ async def statuses(call: Call) -> Answer:
             cursor,
             exclude_replies=parameters.boolean("exclude_replies"),
             exclude_boosts=parameters.boolean("exclude_reblogs"),
+            only_media=parameters.boolean("only_media"),
             tag=tag_name(parameters.text("tagged").removeprefix("#")),
         )
         items = entities(call.edge).statuses(snapshot, reader, page.rows, page.posts)
         return listed(call, items, page.newest, page.oldest, page.older)
+
+
+def _may_look_in(reader: Relations, group: int) -> bool:
+    return group in reader.groups or group in reader.everybody.open_groups
+
+
+def _group_statuses(
+    call: Call, snapshot: Snapshot, reader: Relations, group: int, cursor: Cursor
+) -> Answer:
+    """What is posted to a group: its queue. Nothing is pinned there, and nothing tagged by it."""
+    parameters = call.parameters
+    asks_for_none = any(parameters.boolean(name) for name in ("pinned", "only_media"))
+    if not _may_look_in(reader, group) or asks_for_none or parameters.text("tagged"):
+        return EMPTY_LIST
+    page = queues.group(
+        snapshot, reader, group, cursor, exclude_replies=parameters.boolean("exclude_replies")
+    )
+    items = entities(call.edge).statuses(snapshot, reader, page.rows, page.posts)
+    return listed(call, items, page.newest, page.oldest, page.older)
 
 
 def people(call: Call, snapshot: Snapshot, page: Page[tuple[int, int]]) -> Answer:
@@ -241,6 +268,10 @@ async def followers(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         row = owner_of(call, snapshot, call.id)
         reader = call.edge.relations(snapshot, call.account)
+        if row.kind == "group":
+            if not _may_look_in(reader, row.number):
+                return EMPTY_LIST
+            return people(call, snapshot, queues.members(snapshot, row.number, cursor, reader))
         return people(call, snapshot, queues.followers(snapshot, row.number, cursor, reader))
 
 

@@ -7,10 +7,10 @@ from covey.edge import queues
 from covey.edge.cursor import Cursor
 from covey.edge.queues import ConversationRow
 from covey.errors import Refused
-from covey.mastodon.door import Answer, Call, operation
+from covey.mastodon.door import EMPTY_TREE, Answer, Call, operation
 from covey.mastodon.entities import entities, joined
 from covey.mastodon.pages import cursor_of, listed
-from covey.messages import Read
+from covey.messages import DeleteConversation, Read
 from covey.state.queries import Snapshot
 
 
@@ -51,6 +51,13 @@ async def read(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         reader = call.edge.relations(snapshot, call.account)
         return Answer(_entity(call, snapshot, reader, _row(call, snapshot, thread)))
+
+
+@operation("DELETE", "/api/v1/conversations/*", "write:conversations")
+async def delete(call: Call) -> Answer:
+    """It is there again as soon as something is said in it."""
+    await call.edge.submit(call.account, DeleteConversation(thread=call.id))
+    return EMPTY_TREE
 
 
 def holding(call: Call, snapshot: Snapshot, post: int) -> bytes | None:

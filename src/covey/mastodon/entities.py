@@ -17,12 +17,14 @@ import msgspec
 
 from covey.delivery.audience import Reach, Relations, visible
 from covey.edge.edge import Edge
+from covey.edge.grouped import group_key
 from covey.edge.images import avatar_url, header_url
 from covey.edge.queues import Keeps, OwnPoll, flags, keeps, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
 from covey.edge.text import parse
 from covey.mastodon.door import encode
 from covey.mastodon.filtered import filtered
+from covey.mastodon.quotes import NO_QUOTE, approval, approval_of_own, quotes
 from covey.mastodon.times import day, iso
 from covey.messages import Link
 from covey.settings import Settings
@@ -56,7 +58,7 @@ NOTIFICATION_TYPES: Final = {
 }  # fmt: skip
 """A notification's kind → the API's type, of those that every client knows. Kinds of groups have
 none: lists and streams leave them out."""
-NEW_TYPES: Final = {"quote": "quote"}
+NEW_TYPES: Final = {"quote": "quote", "quoted_update": "quoted_update"}
 """Those for clients that name them in `supported_types[]` or `types[]`: others break on them."""
 
 ALL_TYPES: Final = NOTIFICATION_TYPES | NEW_TYPES
@@ -131,9 +133,12 @@ class Entities:
         reader: Relations,
         rows: Sequence[PostRow],
         posts: Mapping[int, PostRow] | None = None,
+        *,
+        quoted: bool = False,
     ) -> list[bytes]:
         """A status for each row, in their order. `posts`: originals that are at hand already. A
-        boost whose original is gone or hidden is left out."""
+        boost whose original is gone or hidden is left out. `quoted`: these are what others quote:
+        what they quote themselves is told by its id alone."""
         originals: dict[int, PostRow] = {}
         missing = []
         for row in rows:
@@ -168,14 +173,21 @@ class Entities:
             if kept.filters
             else {}
         )
+        quoting = quotes(
+            snapshot, reader, shown_rows,
+            None if quoted else lambda found: self.statuses(snapshot, reader, found, quoted=True),
+        )  # fmt: skip
         statuses = []
-        for row in rows:
-            shown = row.boost_of or row.id
+        for row, shown_row in zip(rows, shown_rows, strict=True):
+            shown = shown_row.id
             poll, end = questions.get(shown, _NO_POLL), ends.get(shown, _STRANGERS_FLAGS)
             filters = met.get(shown, _NO_FILTER)
+            quote, may_quote = quoting.get(shown, NO_QUOTE), approval(shown_row, reader)
             head = self._head(snapshot, row)
             if not row.boost_of:
-                statuses.append(b"".join((head, accounts[row.account], poll, filters, end)))
+                statuses.append(
+                    b"".join((head, accounts[row.account], poll, quote, may_quote, filters, end))
+                )
                 continue
             original = originals.get(row.boost_of)
             if original is None or original.deleted or not visible(original, reader):
@@ -185,7 +197,8 @@ class Entities:
                     (
                         head, accounts[row.account],
                         b',"reblog":', self._head(snapshot, original), accounts[original.account],
-                        poll, filters, end, _NO_POLL, filters, end,
+                        poll, quote, may_quote, filters, end,
+                        _NO_POLL, NO_QUOTE, may_quote, filters, end,
                     )
                 )
             )  # fmt: skip
@@ -197,15 +210,16 @@ class Entities:
         return found[0] if found else None
 
     def made(self, snapshot: Snapshot, row: PostRow) -> bytes:
-        """The status of a post that was just made, for its author: nobody has done anything with
-        it, and no filter meets what one wrote oneself. A third of `status`."""
+        """The status of a post that was just made and quotes nothing, for its author: nobody has
+        done anything with it, and no filter meets what one wrote oneself. A third of `status`."""
         poll, end = _NO_POLL, _UNTOUCHED
         if asked := polls(snapshot, row.account, [row.id]):
             poll = b',"poll":%s' % encode(poll_fields(asked[row.id], True))
         if row.reply_to:
             end = self._ends(snapshot, row.account, [row.id])[row.id]
         account = self._account_fragments(snapshot, [row.account])[row.account]
-        return b"".join((self._head(snapshot, row), account, poll, _NO_FILTER, end))
+        head, may_quote = self._head(snapshot, row), approval_of_own(row)
+        return b"".join((head, account, poll, NO_QUOTE, may_quote, _NO_FILTER, end))
 
     def _ends(
         self, snapshot: Snapshot, account: int, ids: list[int], kept: Keeps | None = None
@@ -238,13 +252,14 @@ class Entities:
             "in_reply_to_account_id": str(row.reply_account) if row.reply_account else None,
             "sensitive": bool(row.sensitive or row.warning),
             "spoiler_text": row.warning,
-            "visibility": VISIBILITY[Reach(row.visibility)],
+            "visibility": self._visibility(snapshot, row),
             "language": row.language or None,
             "uri": url,
             "url": url,
             "replies_count": row.replies_count,
             "reblogs_count": row.boosts_count,
             "favourites_count": row.favourites_count,
+            "quotes_count": row.quotes_count,
             "edited_at": iso(row.edited) if row.edited else None,
             "content": "",
             "application": None,
@@ -278,33 +293,47 @@ class Entities:
         status["reblog"] = None
         return status
 
+    def _visibility(self, snapshot: Snapshot, row: PostRow) -> str:
+        if row.visibility == Reach.GROUP and snapshot.among(
+            "select 1 from groups where number in carray(?) and \"join\" = 'open'", row.groups
+        ):
+            return "unlisted"
+        return VISIBILITY[Reach(row.visibility)]
+
     def content(self, text: str, facets: Facets, mentioned: Mapping[int, str]) -> str:
         """HTML of a text that mentions these accounts."""
         names = {name.lower(): name for name in mentioned.values()}
         return render(text, *facets, public_url=self.public_url, names=names)
 
     def _quoted(self, snapshot: Snapshot, row: PostRow) -> str:
-        """What a quote says to clients that are shown no `quote`: where its original is."""
-        if not row.quote_of:
+        """What a quote says to clients that know no `quote`: where its original is."""
+        if not row.quote_of or row.quote_revoked:
             return ""
         url = post_url(self.public_url, self.name(snapshot, row.quote_account), row.quote_of)
         link = render(url, (), (), (Link(0, len(url), url),), public_url="", names={})
         return f'<p class="quote-inline">RE: {link.removeprefix("<p>")}'
 
     def mentioned(self, snapshot: Snapshot, row: PostRow) -> dict[int, str]:
-        """The accounts a post mentions as it stands, in the order of its text: number → name."""
+        """The accounts a post mentions as it stands, in the order of its text: number → name. A
+        secret group has a name in its own posts alone."""
+        among_themselves = row.visibility == Reach.GROUP
         if row.edited:
-            return self.named(snapshot, row.facets)
-        return {number: self.name(snapshot, number) for number in row.mentioned}
+            return self.named(snapshot, row.facets, secret_too=among_themselves)
+        found = {number: self.name(snapshot, number) for number in row.mentioned}
+        return found if among_themselves else _known_to_all(snapshot, found)
 
-    def named(self, snapshot: Snapshot, facets: Facets) -> dict[int, str]:
-        """The accounts whose names stand in a text: number → name."""
+    def named(
+        self, snapshot: Snapshot, facets: Facets, *, secret_too: bool = False
+    ) -> dict[int, str]:
+        """The accounts whose names stand in a text: number → name. `secret_too`: groups of which
+        only members know."""
         wanted = dict.fromkeys(mention.name.lower() for mention in facets[0])
         rows = (
             snapshot.row("select number, name from accounts where name_key = ?", (name,))
             for name in wanted
         )
-        return {row[0]: row[1] for row in rows if row}
+        found = {row[0]: row[1] for row in rows if row}
+        return found if secret_too else _known_to_all(snapshot, found)
 
     def name(self, snapshot: Snapshot, number: int) -> str:
         """An account's name: it never changes."""
@@ -374,11 +403,9 @@ class Entities:
         url = account_url(self.public_url, row.name)
         avatar, header = avatar_url(self.public_url, row.name), header_url(self.public_url)
         mentions, tags, links = row.facets
-        names = {}
-        for mention in mentions:
-            mentioned = snapshot.account_named(mention.name)
-            if mentioned:
-                names[mention.name.lower()] = mentioned.name
+        names = {
+            name.lower(): name for name in self.named(snapshot, (mentions, tags, links)).values()
+        }
         fields: dict[str, Any] = {
             "id": str(row.number),
             "username": row.name,
@@ -440,6 +467,7 @@ class Entities:
             "discoverable": bool(row.discoverable),
             "indexable": bool(row.indexable),
             "hide_collections": False,
+            "quote_policy": row.quotes,
         }
         # no operation of the admin API is there, so no role gives a right to one
         fields["role"] = {
@@ -490,7 +518,7 @@ class Entities:
                     "id": str(row.number),
                     "type": ALL_TYPES[row.kind],
                     "created_at": iso(row.stamp),
-                    "group_key": f"ungrouped-{row.number}",
+                    "group_key": group_key(row),
                 }
             )[:-1]
             account = accounts[row.sender]
@@ -498,6 +526,14 @@ class Entities:
             end = b',"status":%s}' % status if status else b"}"
             notifications.append(b'%s,"account":%s%s' % (head, account, end))
         return notifications
+
+
+def _known_to_all(snapshot: Snapshot, names: dict[int, str]) -> dict[int, str]:
+    """Without secret groups."""
+    sql = "select number from groups where number in carray(?) and \"join\" = 'secret'"
+    for (number,) in snapshot.among(sql, list(names)):
+        del names[number]
+    return names
 
 
 def poll_fields(own: OwnPoll, is_author: bool) -> dict[str, Any]:

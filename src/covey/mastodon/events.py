@@ -13,7 +13,7 @@ from covey.delivery.audience import Reach, sets_aside
 from covey.edge.edge import Edge
 from covey.edge.shown import shown
 from covey.live.hub import StreamEvent
-from covey.mastodon import conversations, instance, notifications
+from covey.mastodon import announcements, conversations, notifications
 from covey.mastodon.door import Call, encode
 from covey.mastodon.entities import entities
 from covey.mastodon.streams import Subscription
@@ -99,7 +99,7 @@ def _told(
             case "conversation":
                 payload = conversations.holding(call, snapshot, subject)
             case "announcement":
-                payload = instance.announcement(call, snapshot, subject)
+                payload = announcements.announcement(call, snapshot, subject)
             case "delete" | "announcement.delete":
                 payload, others = b"%d" % subject, frozenset()
             case "filters_changed":
@@ -194,6 +194,7 @@ def _others(snapshot: Snapshot, row: PostRow) -> Others:
         row.visibility > Reach.UNLISTED
         or row.boost_of
         or row.quote_of
+        or row.quotes != "public"
         or row.changed != row.number
     ):  # fmt: skip
         return None

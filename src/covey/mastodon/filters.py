@@ -281,3 +281,10 @@ async def old_filters(call: Call) -> Answer:
                 for place, keyword in enumerate(row.keywords)
             ]
         )
+
+
+@operation("GET", "/api/v1/filters/*", "read:filters")
+async def old_filter(call: Call) -> Answer:
+    row = _read(call, call.id // PLACES)
+    place = _place(call, len(row.keywords))
+    return as_json(_old_fields(row, place, row.keywords[place]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import cache
 from typing import Any, Final
 
 from covey import __version__
 from covey.edge.access import SCOPES
 from covey.edge.images import header_url
-from covey.edge.render import render, tag_url
-from covey.edge.text import parse
 from covey.limits import (
     DISPLAY_NAME_CHARACTERS,
     FEATURED_TAGS,
@@ -23,15 +23,36 @@ from covey.limits import (
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
 )
-from covey.mastodon.door import EMPTY_LIST, Answer, Call, as_json, encode, operation
+from covey.mastodon.door import EMPTY_LIST, OPERATIONS, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
-from covey.mastodon.times import iso
 from covey.messages import id_at
 from covey.state.place import SETTINGS
 from covey.state.queries import Snapshot
 
 VERSION: Final = f"4.5.0 (compatible; Covey {__version__})"
 """Clients parse the leading number to know what methods there may be."""
+
+_CAME_WITH: Final = {
+    2: {"GET /api/v2/notifications", "GET /api/v2/notifications/policy"},
+    3: {"GET /.well-known/oauth-authorization-server"},
+    4: {"POST /api/v1/push/subscription"},
+    5: {"GET /api/v1/instance/terms_of_service"},
+    6: {"GET /api/v1/accounts/*/endorsements", "POST /api/v1/tags/*/feature"},
+    7: {"GET /api/v1/statuses/*/quotes", "POST /api/v1/statuses/*/quotes/*/revoke",
+        "PUT /api/v1/statuses/*/interaction_policy"},
+}  # fmt: skip
+"""Version of the API → operations that came with it: grouped notifications, PKCE, web push by RFC
+8291, terms, featured accounts and tags, quotes."""
+
+
+@cache
+def mastodon_api() -> int:
+    """What `api_versions` says. Clients switch on what came with a version, so all that came up to
+    it must be there."""
+    there = {f"{one.method} {one.path}" for one in OPERATIONS}
+    known = itertools.takewhile(lambda version: _CAME_WITH[version] <= there, sorted(_CAME_WITH))
+    return max(known, default=1)
+
 
 MONTH_MS: Final = 30 * 24 * 60 * 60 * 1000
 
@@ -142,7 +163,7 @@ async def instance(call: Call) -> Answer:
                 "min_age": None,
                 "url": None,
             },
-            "api_versions": {"mastodon": 1, "covey": 1},
+            "api_versions": {"mastodon": mastodon_api(), "covey": 1},
             "contact": {"email": _email(call), "account": contact},
             "rules": rules,
         }
@@ -186,44 +207,6 @@ async def instance_v1(call: Call) -> Answer:
 async def rules(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         return as_json(_rules(snapshot))
-
-
-@operation("GET", "/api/v1/announcements")
-async def announcements(call: Call) -> Answer:
-    """Newest first. Nobody keeps which of them were read."""
-    with call.edge.snapshot() as snapshot:
-        rows = snapshot.rows(f"{_ANNOUNCEMENTS} order by number desc")
-    return as_json([_announcement(call, *row) for row in rows])
-
-
-_ANNOUNCEMENTS: Final = "select number, text, until, stamp from announcements"
-
-
-def _announcement(call: Call, number: int, text: str, until: int, stamp: int) -> dict[str, Any]:
-    kept, _, tags, links = parse(text, call.edge.settings)
-    return {
-        "id": str(number),
-        "content": render(kept, (), tags, links, public_url=call.public_url, names={}),
-        "starts_at": None,
-        "ends_at": iso(until) if until else None,
-        "all_day": False,
-        "published_at": iso(stamp),
-        "updated_at": iso(stamp),
-        "mentions": [],
-        "statuses": [],
-        "tags": [
-            {"name": name, "url": tag_url(call.public_url, name)}
-            for name in dict.fromkeys(tag.name for tag in tags)
-        ],
-        "emojis": [],
-        "reactions": [],
-    }
-
-
-def announcement(call: Call, snapshot: Snapshot, number: int) -> bytes | None:
-    """As JSON; None when it ended."""
-    row = snapshot.row(f"{_ANNOUNCEMENTS} where number = ?", (number,))
-    return encode(_announcement(call, *row)) if row else None
 
 
 @operation("GET", "/api/v1/instance/peers", needs="anyone")
@@ -318,6 +301,7 @@ async def preferences(call: Call) -> Answer:
             "posting:default:visibility": words[row.visibility],  # type: ignore[index]
             "posting:default:sensitive": bool(row.sensitive),
             "posting:default:language": row.language or None,
+            "posting:default:quote_policy": row.quotes,
             "reading:expand:media": "default",
             "reading:expand:spoilers": False,
         }

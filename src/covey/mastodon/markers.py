@@ -1,11 +1,20 @@
-"""Markers: a view of the reading positions."""
+"""Markers: a view of the reading positions.
+
+Apps move them as they please, and some jump to the newest post at every start. So a marker of home
+that goes forward over more than JUMP_POSTS unread posts keeps the place it had, to go back to.
+"""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
+import msgspec
+
+from covey.edge import home
 from covey.edge.requests import id_of
 from covey.errors import Refused
+from covey.limits import JUMP_POSTS
 from covey.mastodon.door import Answer, Call, as_json, operation
 from covey.mastodon.times import iso
 from covey.messages import Read
@@ -49,6 +58,22 @@ async def mark(call: Call) -> Answer:
             )
         wanted.append(Read(queue=timeline, position=position))
     for message in wanted:
+        keep = message.queue == "home" and _jumps(call, message.position)
+        message = msgspec.structs.replace(message, keep=keep)
         await call.edge.submit(call.account, message)
     with call.edge.snapshot() as snapshot:
         return as_json(_markers(call, snapshot, [message.queue for message in wanted]))
+
+
+def _jumps(call: Call, position: int) -> bool:
+    """Whether a move of home to `position` passes over more unread posts than anybody reads at
+    once."""
+    edge = call.edge
+    with edge.snapshot() as snapshot:
+        before = snapshot.position(call.account, "home")
+        if before is None or position <= before.position:
+            return False
+        reader = edge.relations(snapshot, call.account)
+        feed = home.home_feed(snapshot, edge.arena, reader, snapshot.gists)
+        passed = feed.upwards(before.position, position + 1, JUMP_POSTS + 1)
+        return len(list(islice(passed, JUMP_POSTS + 1))) > JUMP_POSTS

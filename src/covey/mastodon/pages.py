@@ -60,9 +60,14 @@ def _first(row: tuple[int, ...]) -> int:
 
 
 def listed(call: Call, items: list[bytes], newest: int, oldest: int, older: bool) -> Answer:
-    """A list with its Link header: `next` when there may be more below `oldest`, `prev` for what
+    """A list with its Link header."""
+    return linked(call, joined(items), newest, oldest, older)
+
+
+def linked(call: Call, body: bytes, newest: int, oldest: int, older: bool) -> Answer:
+    """A page with its Link header: `next` when there may be more below `oldest`, `prev` for what
     lies above `newest`."""
-    answer = Answer(joined(items))
+    answer = Answer(body)
     if not newest:
         return answer
     base = f"<{call.public_url}{quote(call.scope['path'])}?{_kept(call)}"

@@ -3,26 +3,31 @@ account follows not yet, blocks, mutes, endorses."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from covey.edge.cursor import Page
 from covey.errors import Refused
-from covey.mastodon.accounts import owner_of, people, people_cursor
+from covey.mastodon.accounts import account_of, owner_of, people, people_cursor
 from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, encode, operation
 from covey.mastodon.entities import entities
 from covey.mastodon.pages import cursor_of, ids_of, listed, numbered
 from covey.mastodon.times import iso
 from covey.messages import (
     AcceptFollow,
+    AcceptMember,
     AnyMessage,
     Block,
     BlockDomain,
     Endorse,
     Follow,
+    JoinGroup,
+    LeaveGroup,
     Mute,
     Note,
     RejectFollow,
     RemoveFollower,
+    RemoveMember,
     Unblock,
     UnblockDomain,
     Unendorse,
@@ -36,7 +41,7 @@ PAGE_DOMAINS_MAX = 200
 
 
 def relationship(snapshot: Snapshot, account: int, target: int) -> dict[str, Any]:
-    """What `account` and `target` are to each other."""
+    """What `account` and `target` are to each other. Who is a member of a group follows it."""
 
     def there(table: str, one: int, other: int, columns: str = "1") -> Any:
         first, second = (
@@ -50,12 +55,16 @@ def relationship(snapshot: Snapshot, account: int, target: int) -> dict[str, Any
     follow = there("follows", account, target, options)
     asked = there("follow_requests", account, target, options)
     boosts, notify, languages = follow or asked or (0, 0, "")
+    group = snapshot.row(
+        'select role from memberships where "group" = ? and account = ?', (target, account)
+    )
+    joined = group is not None and group[0] in ("member", "moderator", "owner")
     mute = there("mutes", account, target, "notifications, until")
     note = there("notes", account, target, "text")
     return {
         "id": str(target),
-        "following": follow is not None,
-        "showing_reblogs": bool(boosts),
+        "following": follow is not None or joined,
+        "showing_reblogs": bool(boosts) or joined,
         "notifying": bool(notify),
         "languages": languages.split(",") if languages else None,
         "followed_by": there("follows", target, account) is not None,
@@ -64,7 +73,7 @@ def relationship(snapshot: Snapshot, account: int, target: int) -> dict[str, Any
         "muting": mute is not None,
         "muting_notifications": bool(mute and mute[0]),
         "muting_expires_at": iso(mute[1]) if mute and mute[1] else None,
-        "requested": asked is not None,
+        "requested": asked is not None or group == ("asked",),
         "requested_by": there("follow_requests", target, account) is not None,
         "domain_blocking": False,  # all accounts are of this server
         "endorsed": there("endorsements", account, target) is not None,
@@ -76,8 +85,11 @@ def relationship(snapshot: Snapshot, account: int, target: int) -> dict[str, Any
 async def relationships(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         wanted = ids_of(call)
-        there = snapshot.accounts(wanted)
-        found = [relationship(snapshot, call.account, id_) for id_ in wanted if id_ in there]
+        found = []
+        for id_ in wanted:
+            with suppress(Refused):
+                account_of(call, snapshot, id_)
+                found.append(relationship(snapshot, call.account, id_))
     return as_json(found)
 
 
@@ -85,14 +97,28 @@ async def relationships(call: Call) -> Answer:
 
 
 async def _relate(call: Call, message: AnyMessage) -> Answer:
+    with call.edge.snapshot() as snapshot:
+        account_of(call, snapshot, call.id)  # a secret group is there for those who know of it
     await call.edge.do(call.account, message)
+    return _related(call)
+
+
+def _related(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         return as_json(relationship(snapshot, call.account, call.id))
 
 
+def _is_group(call: Call) -> bool:
+    with call.edge.snapshot() as snapshot:
+        return account_of(call, snapshot, call.id).kind == "group"
+
+
 @operation("POST", "/api/v1/accounts/*/follow", "write:follows")
 async def follow(call: Call) -> Answer:
-    """What is not said of an account that is followed, or asked, already stays as it is."""
+    """What is not said of an account that is followed, or asked, already stays as it is. To follow
+    a group is to join it, or to ask to."""
+    if _is_group(call):
+        return await _relate(call, JoinGroup(group=call.id))
     with call.edge.snapshot() as snapshot:
         before = relationship(snapshot, call.account, call.id)
     parameters = call.parameters
@@ -109,6 +135,8 @@ async def follow(call: Call) -> Answer:
 
 @operation("POST", "/api/v1/accounts/*/unfollow", "write:follows")
 async def unfollow(call: Call) -> Answer:
+    if _is_group(call):
+        return await _relate(call, LeaveGroup(group=call.id))
     return await _relate(call, Unfollow(account=call.id))
 
 
@@ -215,25 +243,60 @@ async def endorsements_of(call: Call) -> Answer:
 # --- requests ---------------------------------------------------------------------------------
 
 
+_ASKED: Final = (
+    'm."group" in (select "group" from memberships'
+    " where account = ?1 and role in ('moderator', 'owner')) and m.role = 'asked'"
+)
+"""Memberships `m` of those who ask to join a group that account ?1 moderates."""
+
+
 @operation("GET", "/api/v1/follow_requests", "read:follows")
 async def follow_requests(call: Call) -> Answer:
-    """Who asked to follow one, and is there."""
+    """Of who asks to follow the account, and who asks to join a group that it moderates."""
     with call.edge.snapshot() as snapshot:
         select = (
-            "select r.number, follower from follow_requests r join accounts a"
-            " on a.number = follower where followed = ? and standing in ('active', 'limited')"
+            "select asked, account from (select number as asked, follower as account from"
+            " follow_requests where followed = ?1 union all"
+            f" select number, account from memberships m where {_ASKED})"
+            " join accounts a on a.number = account"
+            " where standing in ('active', 'limited')"
         )
-        page = numbered(snapshot, people_cursor(call), select, "r.number", (call.account,))
+        page = numbered(snapshot, people_cursor(call), select, "asked", (call.account,))
         return people(call, snapshot, page)
+
+
+def _wishes(call: Call, account: int) -> tuple[bool, list[int]]:
+    """(whether it asks to follow whoever calls, the groups moderated by them that it asks to
+    join)."""
+    with call.edge.snapshot() as snapshot:
+        follows = snapshot.row(
+            "select 1 from follow_requests where follower = ? and followed = ?",
+            (account, call.account),
+        )
+        groups = snapshot.rows(
+            f'select "group" from memberships m where account = ?2 and {_ASKED} order by 1',
+            (call.account, account),
+        )
+    return follows is not None, [group for (group,) in groups]
 
 
 @operation("POST", "/api/v1/follow_requests/*/authorize", "write:follows")
 async def authorize(call: Call) -> Answer:
+    follows, groups = _wishes(call, call.id)
+    for group in groups:
+        await call.edge.submit(call.account, AcceptMember(group=group, account=call.id))
+    if groups and not follows:
+        return _related(call)
     return await _relate(call, AcceptFollow(account=call.id))
 
 
 @operation("POST", "/api/v1/follow_requests/*/reject", "write:follows")
 async def reject(call: Call) -> Answer:
+    follows, groups = _wishes(call, call.id)
+    for group in groups:
+        await call.edge.submit(call.account, RemoveMember(group=group, account=call.id))
+    if groups and not follows:
+        return _related(call)
     return await _relate(call, RejectFollow(account=call.id))
 
 

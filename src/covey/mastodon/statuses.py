@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from covey.delivery.audience import Relations
+from covey.delivery.audience import Reach, Relations
 from covey.edge import queues
 from covey.edge.requests import header, id_of
 from covey.edge.shown import is_shown, load_originals
@@ -15,7 +16,8 @@ from covey.limits import NAME_CHARACTERS
 from covey.mastodon.accounts import people, people_cursor
 from covey.mastodon.door import Answer, Call, as_json, encode, operation
 from covey.mastodon.entities import REACH_WORDS, entities, joined, poll_fields
-from covey.mastodon.pages import ids_of
+from covey.mastodon.pages import cursor_of, ids_of, listed
+from covey.mastodon.quotes import policy_of
 from covey.mastodon.scheduled import draft_answer
 from covey.mastodon.times import iso, moment
 from covey.messages import (
@@ -26,10 +28,13 @@ from covey.messages import (
     Draft,
     Edit,
     Favourite,
+    Mention,
     MuteThread,
     Pin,
     Poll,
     Post,
+    RevokeQuote,
+    SetQuotePolicy,
     Unbookmark,
     Unboost,
     Unfavourite,
@@ -42,7 +47,6 @@ from covey.state.queries import PostRow, Snapshot
 
 _NOT_YET: Final = {
     "media_ids": "media",
-    "quoted_status_id": "quotes",
 }
 
 
@@ -65,24 +69,56 @@ def _post(call: Call) -> Post:
     _refuse_what_is_not_there(call)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
     author = call.edge.author(call.account)
-    reply_to = parameters.id("in_reply_to_id")
-    if reply_to:
+    parent = quoted = None
+    visibility = _visibility(call, author.visibility)
+    if mentions or parameters.text("in_reply_to_id") or parameters.text("quoted_status_id"):
         with call.edge.snapshot() as snapshot:
-            parent = _row(call, snapshot, reply_to)
-        reply_to = parent.boost_of or parent.id
+            parent = _meant(call, snapshot, "in_reply_to_id")
+            quoted = _meant(call, snapshot, "quoted_status_id")
+            if visibility != "direct" and _is_for_groups(call, snapshot, parent, mentions):
+                visibility = "group"
+    if visibility == "public" and parameters.boolean("local_only"):
+        visibility = "local"
     return Post(
         text=text,
-        visibility=_visibility(call, author.visibility),
+        visibility=visibility,
         language=parameters.text("language", author.language),
         warning=normal(parameters.text("spoiler_text")).strip(),
         sensitive=parameters.boolean("sensitive", author.sensitive),
-        reply_to=reply_to,
+        reply_to=parent.id if parent else 0,
         mentions=mentions,
         tags=tags,
         links=links,
         app=call.access.app,
+        quote_of=quoted.id if quoted else 0,
         poll=_poll(call),
+        quotes=policy_of(call, author.quotes),
     )
+
+
+def _meant(call: Call, snapshot: Snapshot, name: str) -> PostRow | None:
+    """The post that a parameter names; of a boost its original. Raises Refused("not_found")."""
+    id_ = call.parameters.id(name)
+    if not id_:
+        return None
+    row = _row(call, snapshot, id_)
+    return _row(call, snapshot, row.boost_of) if row.boost_of else row
+
+
+def _is_for_groups(
+    call: Call, snapshot: Snapshot, parent: PostRow | None, mentions: Sequence[Mention]
+) -> bool:
+    """Apps know no groups: what is posted into one that is not open, or answers a post that is in
+    a group only, is for the group, whatever else the app says; but a direct post stays direct."""
+    reader = call.edge.relations(snapshot, call.account)
+    groups = parent.groups if parent and parent.visibility == Reach.GROUP else ()
+    if any(group in reader.groups for group in groups):
+        return True
+    closed = reader.groups - reader.everybody.open_groups
+    if not closed:
+        return False
+    rows = (snapshot.account_named(name) for name in {mention.name for mention in mentions})
+    return any(row is not None and row.number in closed for row in rows)
 
 
 def _refuse_what_is_not_there(call: Call) -> None:
@@ -109,6 +145,8 @@ def _visibility(call: Call, default: Visibility) -> Visibility:
     word = call.parameters.text("visibility")
     if not word:
         return default
+    if word == "local":  # a word of other servers, for clients that know it
+        return "local"
     if word not in REACH_WORDS:
         raise Refused("visibility_unknown", visibility=word[:NAME_CHARACTERS])
     return REACH_WORDS[word]  # type: ignore[return-value]
@@ -149,6 +187,8 @@ def _made(call: Call, id_: int) -> Answer:
         row = snapshot.post(id_)
         if row is None or row.deleted:
             raise Refused("not_found")
+        if row.quote_of:
+            return Answer(_status(call, snapshot, row))
         return Answer(entities(call.edge).made(snapshot, row))
 
 
@@ -268,6 +308,10 @@ async def edit(call: Call) -> Answer:
         links=links,
         poll=_poll(call),
     )
+    if "quote_approval_policy" in parameters:
+        await call.edge.do(
+            call.account, SetQuotePolicy(post=row.id, quotes=policy_of(call, row.quotes))
+        )
     return await _act(call, message, row.id)
 
 
@@ -354,6 +398,47 @@ async def mute(call: Call) -> Answer:
 async def unmute(call: Call) -> Answer:
     post = _original(call)
     return await _act(call, UnmuteThread(post=post), post)
+
+
+# --- quotes -----------------------------------------------------------------------------------
+
+
+@operation("PUT", "/api/v1/statuses/*/interaction_policy", "write:statuses")
+async def interaction_policy(call: Call) -> Answer:
+    """Who may quote it from now on."""
+    post = _original(call)
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, post)
+    message = SetQuotePolicy(post=post, quotes=policy_of(call, row.quotes))
+    return await _act(call, message, post)
+
+
+@operation("GET", "/api/v1/statuses/*/quotes", "read:statuses", needs="anyone")
+async def quoted_by(call: Call) -> Answer:
+    """What quotes it, newest first."""
+    cursor, post = cursor_of(call), _original(call)
+    with call.edge.snapshot() as snapshot:
+        reader = call.edge.relations(snapshot, call.account)
+        page = queues.quoting(snapshot, reader, post, cursor)
+        items = entities(call.edge).statuses(snapshot, reader, page.rows)
+        return listed(call, items, page.newest, page.oldest, page.older)
+
+
+@operation("POST", "/api/v1/statuses/*/quotes/*/revoke", "write:statuses")
+async def revoke_quote(call: Call) -> Answer:
+    """Answers with what quoted it."""
+    post, quoting = _original(call), id_of(call.words[1])
+    with call.edge.snapshot() as snapshot:
+        row = _row(call, snapshot, quoting or 0)
+        if row.quote_of != post:
+            raise Refused("not_found")
+    return await _act(call, RevokeQuote(post=row.id), row.id)
+
+
+@operation("POST", "/api/v1/statuses/*/translate", "read:statuses")
+async def translate(call: Call) -> Answer:
+    """There is no translator here, which a server says so."""
+    raise Refused("not_found")
 
 
 # --- polls ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from covey.edge.render import tag_url
 from covey.edge.text import tag_name
 from covey.errors import Refused
 from covey.mastodon.accounts import owner_of
+from covey.mastodon.discovery import public_tag_fields
 from covey.mastodon.door import EMPTY_TREE, Answer, Call, as_json, encode, operation
 from covey.mastodon.pages import cursor_of, listed, numbered
 from covey.mastodon.times import day
@@ -34,14 +35,9 @@ def _name(call: Call) -> str:
     return name
 
 
-def _fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
-    """A Tag. Nobody counts its uses by day, so its history is empty."""
-    fields: dict[str, Any] = {
-        "id": name,
-        "name": name,
-        "url": tag_url(call.public_url, name),
-        "history": [],
-    }
+def tag_fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
+    """A Tag, and what it is to who asks."""
+    fields = public_tag_fields(call, snapshot, name)
     if call.account:
         for word, table in (("following", "tag_follows"), ("featuring", "tag_features")):
             sql = f"select 1 from {table} where account = ? and tag = ?"
@@ -51,7 +47,7 @@ def _fields(call: Call, snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 def _shown(call: Call, name: str) -> Answer:
     with call.edge.snapshot() as snapshot:
-        return as_json(_fields(call, snapshot, name))
+        return as_json(tag_fields(call, snapshot, name))
 
 
 @operation("GET", "/api/v1/tags/*", needs="anyone")
@@ -91,7 +87,7 @@ async def followed(call: Call) -> Answer:
     with call.edge.snapshot() as snapshot:
         select = "select number, tag from tag_follows where account = ?"
         page = numbered(snapshot, cursor, select, "number", (call.account,))
-        items = [encode(_fields(call, snapshot, tag)) for _, tag in page.rows]
+        items = [encode(tag_fields(call, snapshot, tag)) for _, tag in page.rows]
         return listed(call, items, page.newest, page.oldest, page.older)
 
 

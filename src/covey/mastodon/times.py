@@ -23,8 +23,12 @@ def day(post_id: int) -> str | None:
     """The day a post was made, of its id; None for no post."""
     if not post_id:
         return None
-    at = datetime.fromtimestamp((post_id >> ID_TIME_BITS) // 1000, UTC)
-    return f"{at:%Y-%m-%d}"
+    return day_of(post_id >> ID_TIME_BITS)
+
+
+def day_of(stamp: int) -> str:
+    """Milliseconds since 1970 → 2026-11-24."""
+    return f"{datetime.fromtimestamp(stamp // 1000, UTC):%Y-%m-%d}"
 
 
 def moment(text: str, name: str) -> int:

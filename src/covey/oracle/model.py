@@ -27,10 +27,12 @@ from covey.messages import (
     CreateGroup,
     CreateList,
     Delete,
+    DeleteConversation,
     DeleteFilter,
     DeleteList,
     Dismiss,
     DismissRequest,
+    DismissSuggestion,
     Draft,
     Due,
     Edit,
@@ -56,17 +58,22 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    React,
     Read,
+    ReadAnnouncement,
     Register,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
     RemoveFromList,
     RemoveMember,
+    Report,
     Restore,
+    RevokeQuote,
     RevokeToken,
     SetFilter,
     SetGroupRole,
+    SetQuotePolicy,
     SetRole,
     SetRules,
     Setting,
@@ -84,6 +91,7 @@ from covey.messages import (
     Unmute,
     UnmuteThread,
     Unpin,
+    Unreact,
     Vote,
 )
 from covey.oracle.reading import Reading
@@ -286,7 +294,15 @@ class Model(Reading):
                 self._tell(row.author, "favourite", actor, post)
             case Unfavourite(post=post):
                 self._take_back(self.favourites.pop((post, actor)))
-            case Read(queue=queue, position=position):
+            case Read(queue=queue, position=position, keep=keep):
+                read_to = self.positions.get((actor, queue), 0)
+                kept_place = self.kept.pop((actor, queue), None)
+                if kept_place and kept_place[1] <= self.stamp:
+                    kept_place = None
+                if keep and not kept_place and 0 < read_to < position:
+                    kept_place = (read_to, self.stamp + limits.PLACE_KEPT_MS)
+                if kept_place and position > kept_place[0]:
+                    self.kept[actor, queue] = kept_place
                 self.positions[actor, queue] = position
             case CreateGroup():
                 self.accounts[id_] = Account(message.name, created=self.stamp)
@@ -350,9 +366,31 @@ class Model(Reading):
             case RemoveFromList(accounts=accounts):
                 for account in accounts:
                     self.lists[message.list].members.pop(account, None)
-            case Dismiss(number=which):
+            case Dismiss(number=which, since=since):
+                like = self.notified.get(which, {}).get(actor)
                 for told in [which] if which else list(self.notified):
                     self._forget(actor, told)
+                for other in list(self.notified) if like and since else ():
+                    near = self.notified[other].get(actor)
+                    if like and near and since <= other <= which:
+                        if (near.kind, near.post) == (like.kind, like.post):
+                            self._forget(actor, other)
+            case SetQuotePolicy(post=post, quotes=quotes):
+                self.rows[post].quotes = quotes
+            case RevokeQuote(post=post):
+                self._revoke(post)
+            case DeleteConversation(thread=thread):
+                del self.conversations[actor, thread]
+            case DismissSuggestion(account=account):
+                self.dismissed[actor, account] = number
+            case Report():
+                self.reports.append((actor, self.stamp, message))
+            case ReadAnnouncement(announcement=announcement):
+                self.read_announcements.add((actor, announcement))
+            case React(announcement=announcement, name=name):
+                self.reactions.add((announcement, name, actor))
+            case Unreact(announcement=announcement, name=name):
+                self.reactions.remove((announcement, name, actor))
 
     def _later(self, at: int, kind: str, account: int, subject: int) -> None:
         self.dues[self.number] = (at, account, subject)
@@ -426,12 +464,15 @@ class Model(Reading):
         self.policies.pop(account, None)
         of_account: tuple[dict[Any, Any], ...] = (
             self.mutes, self.followed_tags, self.featured_tags, self.positions, self.notes,
-            self.requests, self.bookmarks, self.pins, self.conversations,
+            self.requests, self.bookmarks, self.pins, self.conversations, self.kept,
+            self.dismissed,
         )  # fmt: skip
         for mine in of_account:
             for key in [key for key in mine if key[0] == account]:
                 del mine[key]
         self.domains = {pair for pair in self.domains if pair[0] != account}
+        self.read_announcements = {p for p in self.read_announcements if p[0] != account}
+        self.reactions = {one for one in self.reactions if one[2] != account}
         self.muted_threads = {pair for pair in self.muted_threads if pair[0] != account}
         for number in [n for n, (whose, _, _) in self.drafts.items() if whose == account]:
             self._drop_draft(number)
@@ -515,13 +556,28 @@ class Model(Reading):
                 if one.owner == follower:
                     one.members.pop(followed, None)
 
-    def _mentioned(self, message: Post | Edit) -> list[int]:
+    def _mentioned(self, message: Post | Edit, actor: int) -> list[int]:
+        """A secret group is nobody to who has nothing to do with it."""
         mentioned = []
         for mention in message.mentions:
             account = self.names.get(mention.name.lower(), 0) if mention.name.isascii() else 0
+            secret = self.groups.get(account) == "secret"
+            if secret and (account, actor) not in self.roles:
+                continue
             if account and account not in mentioned:
                 mentioned.append(account)
         return mentioned
+
+    def _posted_to(self, actor: int, message: Post) -> list[int]:
+        """Groups; a post to groups only goes on in those of what it answers."""
+        parent = self.row(message.reply_to)
+        found = self._mentioned(message, actor)
+        if message.visibility == "group" and parent:
+            found += [group for group in parent.groups if group not in found]
+        return [group for group in found if self.is_member(group, actor)]
+
+    def _revoke(self, post: int) -> None:
+        self.rows[post].revoked = True
 
     def _said(self, message: Post | Edit) -> Said:
         return Said(
@@ -552,15 +608,18 @@ class Model(Reading):
                 self._ask(row, message.poll)
         elif row.poll and message.poll:
             row.poll.hide_totals = message.poll.hide_totals
-        for account in self._mentioned(message):
+        for account in self._mentioned(message, actor):
             # once is enough, whoever leads there from one version to the next
             if account not in row.ever_mentioned and self.visible(row, account):
                 if not self._is_group(account):
                     self._tell(account, "mention", actor, row.id)
-        row.ever_mentioned |= set(self._mentioned(message))
+        row.ever_mentioned |= set(self._mentioned(message, actor))
         for boost in self.boosts.get(row.id, []):
             if not boost.deleted:
                 self._tell(boost.author, "update", actor, row.id)
+        for quote in self.quoting.get(row.id, []):
+            if not quote.deleted and not quote.revoked:
+                self._tell(quote.author, "quoted_update", actor, quote.id)
 
     def _drop_draft(self, number: int) -> None:
         del self.drafts[number]
@@ -568,19 +627,21 @@ class Model(Reading):
         del self.due_kinds[number]
 
     def _post(self, actor: int, message: Post, id_: int) -> None:
-        mentioned = self._mentioned(message)
+        mentioned = self._mentioned(message, actor)
         parent, quoted = self.row(message.reply_to), self.row(message.quote_of)
-        groups = [account for account in mentioned if self.is_member(account, actor)]
+        groups = self._posted_to(actor, message)
         row = Row(
             id_, self.number, actor, message.visibility, message.reply_to,
             parent.author if parent else 0, mentioned=mentioned,
             tags=sorted({tag.name for tag in message.tags}),
             groups=[] if message.visibility == "direct" else groups,
-            language=message.language, quote_of=message.quote_of,
+            language=message.language, quote_of=message.quote_of, quotes=message.quotes,
             quoted_author=quoted.author if quoted else 0, versions=[self._said(message)],
             ever_mentioned=set(mentioned),
         )  # fmt: skip
         self._add(row)
+        if quoted:
+            self.quoting.setdefault(quoted.id, []).append(row)
         if message.poll:
             self._ask(row, message.poll)
         if message.visibility == "direct":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from covey import limits
-from covey.messages import App, NotificationPolicy, Post, SetFilter
+from covey.messages import App, NotificationPolicy, Post, Report, SetFilter
 from covey.oracle.rows import Account, Followed, List, Row, Told
 
 
@@ -83,6 +83,17 @@ class Reading:
         self.muted_threads: set[tuple[int, int]] = set()
         self.conversations: dict[tuple[int, int], int] = {}
         """(account, thread) → its last direct post."""
+        self.quoting: dict[int, list[Row]] = {}
+        """Post → what quotes it, oldest first."""
+        self.kept: dict[tuple[int, str], tuple[int, int]] = {}
+        """(account, queue) → an older place, until when."""
+        self.dismissed: dict[tuple[int, int], int] = {}
+        """(account, whom it wants suggested no more) → number."""
+        self.reports: list[tuple[int, int, Report]] = []
+        """(by whom, when, what)."""
+        self.read_announcements: set[tuple[int, int]] = set()
+        self.reactions: set[tuple[int, str, int]] = set()
+        """(announcement, name, account)."""
 
     # --- looking up ---------------------------------------------------------------------------
 
@@ -215,13 +226,15 @@ class Reading:
 
     def is_shown(self, row: Row, reader: int) -> bool:
         """It stands and may be seen: a boost where its original is shown, a quote where its
-        original may be seen or is gone."""
+        original may be seen, is gone or was revoked."""
         if row.deleted or not self.visible(row, reader):
             return False
         original, quoted = self.row(row.boost_of), self.row(row.quote_of)
         if original is not None:
             return self.is_shown(original, reader)
-        return quoted is None or quoted.deleted or self.visible(quoted, reader)
+        if quoted is None or quoted.deleted or row.revoked:
+            return True
+        return self.visible(quoted, reader)
 
     # --- what is read -------------------------------------------------------------------------
 

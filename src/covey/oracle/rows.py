@@ -86,6 +86,10 @@ class Row:
     language: str = ""
     quote_of: int = 0
     quoted_author: int = 0
+    quotes: str = "public"
+    """Who may quote it."""
+    revoked: bool = False
+    """By the author of what it quotes."""
     deleted: bool = False
     versions: list[Said] = field(default_factory=list)
     """What it said, the present version last; nothing of a boost. All above is of the first."""

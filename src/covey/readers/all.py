@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from covey.readers.reader import Reader, Surroundings
+from covey.readers.search.reader import Search
 
 
 def readers(around: Surroundings) -> list[Reader]:
     """Made anew for each worker. What is heavy to import is imported here, by those who need it."""
-    return []
+    return [Search(around)]

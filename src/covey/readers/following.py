@@ -34,7 +34,7 @@ logger: Final = logging.getLogger("covey.worker")
 AGAIN: Final = ""
 """The target of a job that is to `handle` an entry again which failed."""
 LOOK_SECONDS: Final = 0.02
-LOOK_SECONDS_MAX: Final = 0.2
+LOOK_SECONDS_MAX: Final = 0.1
 """How often it looks for something new: it looks at a number in shared memory (1 µs), and ever less
 often while nothing comes."""
 FAILURE_SECONDS_MAX: Final = 60.0

@@ -34,9 +34,6 @@ from covey.state.opening import open_state
 
 logger: Final = logging.getLogger("covey.worker")
 
-NICENESS: Final = 10
-"""A reader that has much to catch up on leaves the cores to engine and edges."""
-
 
 class Orders(Struct, frozen=True):
     """What the worker is told at its start."""
@@ -52,7 +49,6 @@ def main() -> None:
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
     end_with(orders.lifeline_fd)
     os.umask(0o077)
-    os.nice(NICENESS)
     # Ctrl-C at a terminal reaches the supervisor; it tells us by SIGTERM, in its order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(asyncio.CancelledError):

@@ -183,7 +183,7 @@ def apply_register(state: State, entry: Entry, message: Register, outcome: Outco
     if state.last_id:
         # whom they will follow wrote before they came: that is no debt
         state.execute(
-            "insert into positions values (?, 'home', ?, 1, ?)",
+            "insert into positions values (?, 'home', ?, 1, ?, 0, 0)",
             (entry.id, state.last_id, entry.stamp),
         )
     if pending:
@@ -219,13 +219,14 @@ def apply_profile(state: State, entry: Entry, message: Profile, outcome: Outcome
     state.execute(
         "update accounts set display_name = ?, note = ?, facets = ?, fields = ?, bot = ?,"
         " discoverable = ?, indexable = ?, language = ?, visibility = ?, sensitive = ?, locked = ?,"
-        " changed = ? where number = ?",
+        " quotes = ?, changed = ? where number = ?",
         (
             message.display_name, message.note,
             encode_facets(mentions, message.note_tags, message.note_links),
             msgspec.msgpack.encode(message.fields) if message.fields else b"",
             message.bot, message.discoverable, message.indexable, message.language,
-            message.visibility, message.sensitive, message.locked, entry.number, entry.actor,
+            message.visibility, message.sensitive, message.locked, message.quotes, entry.number,
+            entry.actor,
         ),
     )  # fmt: skip
     outcome.profiles = entry.number

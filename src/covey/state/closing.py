@@ -106,6 +106,9 @@ PARTS: Final[tuple[tuple[str, End], ...]] = (
     _row("conversations", "thread"),
     _row("positions", "queue"),
     _row("invites", "code_hash"),
+    _row("dismissed_suggestions", "target"),
+    _row("announcement_reads", "announcement"),
+    _row("announcement_reactions", "number"),
 )  # fmt: skip
 """What an account holds, in the order in which it goes: a query for it, and how one thing ends."""
 

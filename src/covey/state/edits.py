@@ -83,7 +83,7 @@ def apply_edit(state: State, entry: Entry, message: Edit, outcome: Outcome) -> N
         "insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (id_, number, since, *words, poll.options_column if poll else b""),
     )
-    mentions, mentioned = resolved(state, message.mentions)
+    mentions, mentioned = resolved(state, entry.actor, message.mentions)
     state.execute(
         f"update posts set ({_WORDS}, edited, changed) = (?, ?, ?, ?, ?, ?, ?) where id = ?",
         (
@@ -139,7 +139,7 @@ def _retag(state: State, id_: int, before: dict[str, None], after: dict[str, Non
 
 def _tell_boosters(state: State, entry: Entry, outcome: Outcome, last: int, id_: int) -> None:
     """Those who boosted the post are told of the edit, in the order of their numbers after `last`:
-    the rest by another `due`. When all are, the next one is the end of its poll."""
+    the rest by another `due`. When all are, it is the turn of those who quote it."""
     boosters = state.execute(
         "select account from posts where boost_of = ? and boost_of != 0 and account > ?"
         " and deleted = 0 order by account limit ?",
@@ -149,6 +149,24 @@ def _tell_boosters(state: State, entry: Entry, outcome: Outcome, last: int, id_:
         notify(state, entry, outcome, account, "update", id_)
     if len(boosters) == TOLD_PER_DUE:
         schedule(state, entry, entry.stamp, "update", boosters[-1][0], id_)
+    else:
+        _tell_quoters(state, entry, outcome, 0, id_, TOLD_PER_DUE - len(boosters))
+
+
+def _tell_quoters(
+    state: State, entry: Entry, outcome: Outcome, last: int, id_: int, limit: int
+) -> None:
+    """Those who quote the post are told, each of its own post: in the order of these after `last`.
+    When all are, the next one is the end of its poll."""
+    quoting = state.execute(
+        "select id, account from posts where quote_of = ? and quote_of != 0 and id > ?"
+        " and deleted = 0 and quote_revoked = 0 order by id limit ?",
+        (id_, last, limit),
+    ).fetchall()
+    for post, account in quoting:
+        notify(state, entry, outcome, account, "quoted_update", post)
+    if len(quoting) == limit:
+        schedule(state, entry, entry.stamp, "quoted_update", quoting[-1][0], id_)
     else:
         schedule_end(state, entry, id_)
 
@@ -162,3 +180,14 @@ def tell_more_boosters(
     if row is not None:
         by_author = msgspec.structs.replace(entry, actor=row[0])
         _tell_boosters(state, by_author, outcome, last, id_)
+
+
+@due_of("quoted_update")
+def tell_more_quoters(
+    state: State, entry: Entry, outcome: Outcome, at: int, last: int, id_: int
+) -> None:
+    """Unless the post is gone."""
+    row = state.row("select account from posts where id = ? and deleted = 0", (id_,))
+    if row is not None:
+        by_author = msgspec.structs.replace(entry, actor=row[0])
+        _tell_quoters(state, by_author, outcome, last, id_, TOLD_PER_DUE)

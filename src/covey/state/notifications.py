@@ -63,7 +63,14 @@ def check_dismiss(state: State, actor: int, message: Dismiss, stamp: int) -> Non
 
 @apply_of(Dismiss)
 def apply_dismiss(state: State, entry: Entry, message: Dismiss, outcome: Outcome) -> None:
-    if message.number:
+    if message.number and message.since:
+        state.execute(
+            "delete from notifications where account = ?1 and number between ?2 and ?3"
+            " and (kind, post) = (select kind, post from notifications"
+            " where account = ?1 and number = ?3)",
+            (entry.actor, message.since, message.number),
+        )
+    elif message.number:
         withdraw(state, entry.actor, message.number)
     else:
         state.execute("delete from notifications where account = ?", (entry.actor,))

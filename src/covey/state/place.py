@@ -10,10 +10,23 @@ from covey.limits import (
     ANNOUNCEMENTS,
     INVITE_USES_MAX,
     INVITES_PER_ACCOUNT,
+    REACTION_CHARACTERS,
+    REACTIONS_PER_ANNOUNCEMENT,
     RULE_CHARACTERS,
     RULES,
+    SETTING_CHARACTERS,
 )
-from covey.messages import Announce, Entry, Invite, Register, SetRules, Setting
+from covey.messages import (
+    Announce,
+    Entry,
+    Invite,
+    React,
+    ReadAnnouncement,
+    Register,
+    SetRules,
+    Setting,
+    Unreact,
+)
 from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import is_away, require_role
@@ -25,20 +38,24 @@ SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "registrations": ("open", "approval", "invitation", "closed"),
 }
 """name → its values, the first unless another was set."""
+TEXTS: Final = ("extended_description", "privacy_policy", "terms_of_service")
+"""Settings that are texts, empty unless one was set."""
 
 
 def setting_of(state: State, name: str) -> str:
     row = state.row("select value from settings where name = ?", (name,))
-    return row[0] if row else SETTINGS[name][0]
+    return row[0] if row else SETTINGS.get(name, ("",))[0]
 
 
 @check_of(Setting)
 def check_setting(state: State, actor: int, message: Setting, stamp: int) -> None:
     require_role(state, actor, "administrator")
-    if message.name not in SETTINGS:
+    values = SETTINGS.get(message.name)
+    if message.name in TEXTS:
+        check_text("The text", message.value, SETTING_CHARACTERS)
+    elif values is None:
         raise Refused("setting_unknown", name=message.name[:50])
-    values = SETTINGS[message.name]
-    if message.value not in values:
+    elif message.value not in values:
         raise Refused("setting_malformed", name=message.name, values=", ".join(values))
     if setting_of(state, message.name) == message.value:
         raise Refused("already_done")
@@ -46,7 +63,10 @@ def check_setting(state: State, actor: int, message: Setting, stamp: int) -> Non
 
 @apply_of(Setting)
 def apply_setting(state: State, entry: Entry, message: Setting, outcome: Outcome) -> None:
-    state.execute("insert or replace into settings values (?, ?)", (message.name, message.value))
+    state.execute(
+        "insert or replace into settings values (?, ?, ?)",
+        (message.name, message.value, entry.stamp),
+    )
 
 
 # --- coming in --------------------------------------------------------------------------------
@@ -189,3 +209,89 @@ def due_end_announcement(
     state.execute("delete from announcements where number = ? and until = ?", (number, at))
     if state.connection.changes():
         changed(state, entry, outcome, "announcement.delete", number, EVERYBODY)
+
+
+# --- what people do with announcements --------------------------------------------------------
+
+
+def _require_announcement(state: State, number: int) -> None:
+    """Raises Refused("not_found")."""
+    if not state.row("select 1 from announcements where number = ?", (number,)):
+        raise Refused("not_found")
+
+
+def _forget_ended(state: State, table: str, account: int) -> None:
+    """What the account did with announcements that are gone: few, and nobody else's."""
+    state.execute(
+        f"delete from {table} where account = ?"
+        " and announcement not in (select number from announcements)",
+        (account,),
+    )
+
+
+@check_of(ReadAnnouncement)
+def check_read_announcement(
+    state: State, actor: int, message: ReadAnnouncement, stamp: int
+) -> None:
+    _require_announcement(state, message.announcement)
+    if state.row(
+        "select 1 from announcement_reads where account = ? and announcement = ?",
+        (actor, message.announcement),
+    ):
+        raise Refused("already_done")
+
+
+@apply_of(ReadAnnouncement)
+def apply_read_announcement(
+    state: State, entry: Entry, message: ReadAnnouncement, outcome: Outcome
+) -> None:
+    _forget_ended(state, "announcement_reads", entry.actor)
+    state.execute(
+        "insert into announcement_reads values (?, ?)", (entry.actor, message.announcement)
+    )
+
+
+def _reacted(state: State, actor: int, message: React | Unreact) -> bool:
+    return state.row(
+        "select 1 from announcement_reactions where announcement = ? and name = ? and account = ?",
+        (message.announcement, message.name, actor),
+    ) is not None  # fmt: skip
+
+
+@check_of(React)
+def check_react(state: State, actor: int, message: React, stamp: int) -> None:
+    _require_announcement(state, message.announcement)
+    if not message.name or message.name.isspace():
+        raise Refused("text_empty")
+    check_text("A reaction", message.name, REACTION_CHARACTERS, lines=False)
+    if _reacted(state, actor, message):
+        raise Refused("already_done")
+    others = "select count(distinct name) from announcement_reactions where announcement = ?"
+    if (
+        state.count(f"{others} and name != ?", (message.announcement, message.name))
+        >= REACTIONS_PER_ANNOUNCEMENT
+    ):
+        raise Refused("reactions_many", limit=REACTIONS_PER_ANNOUNCEMENT)
+
+
+@apply_of(React)
+def apply_react(state: State, entry: Entry, message: React, outcome: Outcome) -> None:
+    _forget_ended(state, "announcement_reactions", entry.actor)
+    state.execute(
+        "insert into announcement_reactions values (?, ?, ?, ?)",
+        (message.announcement, message.name, entry.actor, entry.number),
+    )
+
+
+@check_of(Unreact)
+def check_unreact(state: State, actor: int, message: Unreact, stamp: int) -> None:
+    if not _reacted(state, actor, message):
+        raise Refused("already_done")
+
+
+@apply_of(Unreact)
+def apply_unreact(state: State, entry: Entry, message: Unreact, outcome: Outcome) -> None:
+    state.execute(
+        "delete from announcement_reactions where announcement = ? and name = ? and account = ?",
+        (message.announcement, message.name, entry.actor),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from covey.delivery.audience import REACH, Candidate, Reach
@@ -40,6 +41,7 @@ from covey.state.candidates import (
 from covey.state.changes import changed
 from covey.state.notifications import notify, withdraw
 from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
+from covey.state.quotes import check_quote, count_quote
 from covey.state.rules import apply_of, check_of
 from covey.state.state import Outcome, State
 from covey.state.texts import (
@@ -67,14 +69,22 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     if message.reply_to:
         standing(state, message.reply_to, actor)
     if message.quote_of:
-        original = standing(state, message.quote_of, actor)
-        if original.visibility > Reach.UNLISTED and original.account != actor:
-            raise Refused("quote_not_allowed")
-    if message.visibility == "group" and not any(
-        state.graph.members.has(number_of(state, mention.name), actor)
-        for mention in message.mentions
+        check_quote(state, actor, message)
+    if message.visibility == "group" and not _groups(
+        state, actor, message, (number_of(state, mention.name) for mention in message.mentions)
     ):
         raise Refused("group_missing")
+
+
+def _groups(state: State, actor: int, message: Post, mentioned: Iterable[int]) -> tuple[int, ...]:
+    """The groups that a post is to be posted to: those it mentions of which the actor is a member,
+    and with visibility "group" those of what it answers, too."""
+    members = state.graph.members
+    found = dict.fromkeys(mentioned)
+    if message.visibility == "group" and message.reply_to:
+        row = state.row("select groups from posts where id = ?", (message.reply_to,))
+        found.update(dict.fromkeys(numbers_of(row[0]) if row else ()))
+    return tuple(group for group in found if members.has(group, actor))
 
 
 def check_words(message: Post | Edit) -> None:
@@ -102,14 +112,27 @@ def check_words(message: Post | Edit) -> None:
 
 
 def resolved(
-    state: State, mentions: tuple[Mention, ...]
+    state: State, actor: int, mentions: tuple[Mention, ...]
 ) -> tuple[tuple[Mention, ...], dict[int, None]]:
-    """(mentions of names there are, their accounts in order); an unknown name is text."""
-    found = [(mention, number_of(state, mention.name)) for mention in mentions]
+    """(mentions of names there are, their accounts in order); an unknown name is text, and so is
+    that of a secret group of which the actor knows nothing."""
+    found = [
+        (mention, 0 if _is_secret(state, actor, number) else number)
+        for mention in mentions
+        for number in (number_of(state, mention.name),)
+    ]
     return (
         tuple(mention for mention, account in found if account),
         dict.fromkeys(account for _, account in found if account),
     )
+
+
+def _is_secret(state: State, actor: int, number: int) -> bool:
+    return state.row(
+        "select 1 from groups where number = ?1 and \"join\" = 'secret' and not exists"
+        ' (select 1 from memberships where "group" = ?1 and account = ?2)',
+        (number, actor),
+    ) is not None  # fmt: skip
 
 
 @apply_of(Post)
@@ -125,12 +148,10 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     quote_account = 0
     if message.quote_of:
         quote_account = state.count("select account from posts where id = ?", (message.quote_of,))
-    mentions, mentioned = resolved(state, message.mentions)
+    mentions, mentioned = resolved(state, actor, message.mentions)
     reach = REACH[message.visibility]
     members = state.graph.members
-    groups = tuple(account for account in mentioned if members.has(account, actor))
-    if reach == Reach.DIRECT:
-        groups = ()
+    groups = _groups(state, actor, message, mentioned) if reach != Reach.DIRECT else ()
     tags = tuple(dict.fromkeys(tag.name for tag in message.tags))
     post = Candidate(
         id_, actor, int(reach), message.reply_to, reply_account, quote_account=quote_account,
@@ -139,14 +160,14 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
         " boost_account, mentioned, stamp, language, warning, sensitive, text, facets, app,"
-        " quote_of, quote_account, first_language, first_tags, groups, thread, changed)"
-        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " quote_of, quote_account, first_language, first_tags, groups, thread, quotes, changed)"
+        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
             column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
             message.text, encode_facets(mentions, message.tags, message.links), message.app,
             message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
-            thread, number,
+            thread, message.quotes, number,
         ),
     )  # fmt: skip
     if reach == Reach.PUBLIC:
@@ -159,6 +180,8 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
         execute("insert into mentions values (?, ?)", (account, id_))
         if not members[account]:
             notify(state, entry, outcome, account, "mention", id_)
+    if message.quote_of:
+        count_quote(state, number, id_, 1)
     if quote_account and may_see(state.graph, post, quote_account):
         notify(state, entry, outcome, quote_account, "quote", id_)
     if reach == Reach.DIRECT:
@@ -198,11 +221,13 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
     """A tombstone stays: the frozen columns, so that boost windows and audiences do not move.
     `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
     more."""
-    row = state.row(f"select {FROZEN}, number, edited, facets from posts where id = ?", (id_,))
+    row = state.row(
+        f"select {FROZEN}, number, edited, facets, quote_of from posts where id = ?", (id_,)
+    )
     if row is None:
         return
     post = candidate_of(row)
-    made_by, edited, facets = row[FROZEN_COLUMNS:]
+    made_by, edited, facets, quote_of = row[FROZEN_COLUMNS:]
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
@@ -225,6 +250,8 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
     for group in post.groups:
         execute('update group_posts set now = 0 where "group" = ? and post = ?', (group, id_))
     _count_post(state, number, post, -1)
+    if quote_of:
+        count_quote(state, number, id_, -1)
     if post.boost_of:
         withdraw(state, post.boost_account, made_by)
     if told:
@@ -269,7 +296,8 @@ def _count(state: State, number: int, id_: int, **counts: int) -> None:
 def _boost_id(state: State, post: int, actor: int) -> int:
     """The actor's standing boost of the post, or 0."""
     return state.count(
-        "select id from posts where boost_of = ? and account = ? and deleted = 0", (post, actor)
+        "select id from posts where boost_of = ? and boost_of != 0 and account = ? and deleted = 0",
+        (post, actor),
     )
 
 

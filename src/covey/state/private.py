@@ -1,4 +1,5 @@
-"""What an account keeps about others: notes, endorsements, domains it blocks."""
+"""What an account keeps about others: notes, endorsements, whom it wants suggested no more, domains
+it blocks."""
 
 from __future__ import annotations
 
@@ -7,11 +8,20 @@ from typing import Final
 
 from covey.errors import Refused
 from covey.limits import (
+    DISMISSED_SUGGESTIONS,
     DOMAIN_BLOCKS_PER_ACCOUNT,
     ENDORSEMENTS_PER_ACCOUNT,
     PRIVATE_NOTE_CHARACTERS,
 )
-from covey.messages import BlockDomain, Endorse, Entry, Note, UnblockDomain, Unendorse
+from covey.messages import (
+    BlockDomain,
+    DismissSuggestion,
+    Endorse,
+    Entry,
+    Note,
+    UnblockDomain,
+    Unendorse,
+)
 from covey.state.accounts import require_account
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import require_there
@@ -83,6 +93,38 @@ def check_unendorse(state: State, actor: int, message: Unendorse, stamp: int) ->
 def apply_unendorse(state: State, entry: Entry, message: Unendorse, outcome: Outcome) -> None:
     state.execute(
         "delete from endorsements where account = ? and target = ?", (entry.actor, message.account)
+    )
+
+
+# --- suggestions ------------------------------------------------------------------------------
+
+
+@check_of(DismissSuggestion)
+def check_dismiss_suggestion(
+    state: State, actor: int, message: DismissSuggestion, stamp: int
+) -> None:
+    require_there(state, message.account)
+    sql = "select 1 from dismissed_suggestions where account = ? and target = ?"
+    if state.row(sql, (actor, message.account)):
+        raise Refused("already_done")
+
+
+@apply_of(DismissSuggestion)
+def apply_dismiss_suggestion(
+    state: State, entry: Entry, message: DismissSuggestion, outcome: Outcome
+) -> None:
+    """Of many the oldest is forgotten."""
+    actor = entry.actor
+    kept = "select count(*) from dismissed_suggestions where account = ?"
+    if state.count(kept, (actor,)) >= DISMISSED_SUGGESTIONS:
+        state.execute(
+            "delete from dismissed_suggestions where account = ?1 and number ="
+            " (select min(number) from dismissed_suggestions where account = ?1)",
+            (actor,),
+        )
+    state.execute(
+        "insert into dismissed_suggestions values (?, ?, ?)",
+        (actor, message.account, entry.number),
     )
 
 

@@ -60,6 +60,8 @@ class AccountRow(Struct, frozen=True):
     kind: str
     """person or group"""
     standing: str
+    quotes: str
+    """Who may quote its new posts: public, followers, nobody."""
 
     @property
     def is_away(self) -> bool:
@@ -109,6 +111,10 @@ class PostRow(Struct, frozen=True):
     """Stamp of the last edit; 0: never."""
     thread: int
     changed: int
+    quotes_count: int
+    quotes: str
+    """Who may quote it: public, followers, nobody."""
+    quote_revoked: int
 
     @property
     def facets(self) -> Facets:
@@ -137,6 +143,7 @@ class PostGist(Struct, frozen=True):
     groups_column: bytes
     deleted: int
     stamp: int
+    quote_revoked: int
 
     @property
     def mentioned(self) -> tuple[int, ...]:
@@ -172,24 +179,31 @@ class PositionRow(Struct, frozen=True):
     position: int
     version: int
     stamp: int
+    kept: int = 0
+    """An older place, to go back to; 0: there is none."""
+    kept_until: int = 0
+    """Stamp: past it nothing is kept."""
 
 
 _ACCOUNT: Final = (
     "number, name, display_name, note, facets, fields, role, bot, discoverable, indexable,"
     " language, visibility, sensitive, followers_count, following_count, posts_count, last_post,"
-    " created, changed, locked, kind, standing"
+    " created, changed, locked, kind, standing, quotes"
 )
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
-    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, changed"
+    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, changed,"
+    " quotes_count, quotes, quote_revoked"
 )
 """The columns of a PostRow, in its order."""
 PUBLIC: Final = (
     "visibility = 0 and boost_of = 0 and deleted = 0 and (reply_to = 0 or reply_account = account)"
 )
 """What stands in the public queue, in the words of its index."""
-GIST: Final = "id, account, visibility, boost_of, quote_of, mentioned, groups, deleted, stamp"
+GIST: Final = (
+    "id, account, visibility, boost_of, quote_of, mentioned, groups, deleted, stamp, quote_revoked"
+)
 """The columns of a PostGist, in its order."""
 _LIST: Final = "select number, account, title, replies, exclusive from lists"
 _AMONG: Final = "in carray(?)"
@@ -274,7 +288,8 @@ class Snapshot:
     def position(self, account: int, queue: str) -> PositionRow | None:
         """None: nothing of it was ever read."""
         row = self.row(
-            "select position, version, stamp from positions where account = ? and queue = ?",
+            "select position, version, stamp, kept, kept_until from positions"
+            " where account = ? and queue = ?",
             (account, queue),
         )
         return PositionRow(*row) if row else None

@@ -11,7 +11,7 @@ from typing import Final
 
 from covey.delivery.audience import Reach
 from covey.errors import Refused
-from covey.limits import POSITIONS_PER_ACCOUNT
+from covey.limits import PLACE_KEPT_MS, POSITIONS_PER_ACCOUNT
 from covey.messages import Entry, Read
 from covey.state.changes import changed
 from covey.state.rules import apply_of, check_of
@@ -72,11 +72,23 @@ def _has(state: State, actor: int, kind: str, number: int) -> bool:
 
 @apply_of(Read)
 def apply_read(state: State, entry: Entry, message: Read, outcome: Outcome) -> None:
-    """A position may also go back."""
-    actor = entry.actor
+    """A position may also go back. A place that is kept stands through further jumps, until it is
+    gone back to: a client that jumps at every start would else lose it at the second."""
+    actor, position = entry.actor, message.position
+    before, kept, until = state.row(
+        "select position, kept, kept_until from positions where account = ? and queue = ?",
+        (actor, message.queue),
+    ) or (0, 0, 0)
+    if until <= entry.stamp:
+        kept = until = 0
+    if message.keep and not kept and before < position:
+        kept, until = before, entry.stamp + PLACE_KEPT_MS if before else 0
+    if position <= kept:
+        kept = until = 0
     state.execute(
-        "insert into positions values (?, ?, ?, 1, ?) on conflict (account, queue) do update"
-        " set position = excluded.position, version = version + 1, stamp = excluded.stamp",
-        (actor, message.queue, message.position, entry.stamp),
+        "insert into positions values (?, ?, ?, 1, ?, ?, ?) on conflict (account, queue) do update"
+        " set position = excluded.position, version = version + 1, stamp = excluded.stamp,"
+        " kept = excluded.kept, kept_until = excluded.kept_until",
+        (actor, message.queue, position, entry.stamp, kept, until),
     )
     changed(state, entry, outcome, "read", 0, actor)

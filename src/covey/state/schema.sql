@@ -25,6 +25,7 @@ create table accounts (
     indexable integer not null default 0,
     language text not null default '',
     visibility text not null default 'public',   -- default of new posts
+    quotes text not null default 'public',       -- public, followers, nobody: who may quote new posts
     sensitive integer not null default 0,
     locked integer not null default 0,  -- who wants to follow has to ask
     kind text not null default 'person',         -- or 'group'
@@ -37,6 +38,10 @@ create table accounts (
     changed integer not null) strict;
 create unique index accounts_by_name on accounts (name_key);
 create index accounts_by_standing on accounts (standing) where standing != 'active';
+create index accounts_found_by_name on accounts (name_key)
+    where (discoverable = 1 or kind = 'group');
+create index accounts_found_by_display_name on accounts (display_name collate nocase)
+    where (discoverable = 1 or kind = 'group');
 create index accounts_by_look on accounts (look_key);
 create index accounts_by_email on accounts (email) where email != '';
 
@@ -119,6 +124,9 @@ create table posts (
     thread integer not null default 0,           -- id of the post that began it
     replies_count integer not null default 0,
     boosts_count integer not null default 0,
+    quotes_count integer not null default 0,
+    quotes text not null default 'public',       -- who may quote it: public, followers, nobody
+    quote_revoked integer not null default 0,    -- 1: by the author of what it quoted
     favourites_count integer not null default 0,
     changed integer not null) strict;
 create unique index posts_by_number on posts (number);
@@ -127,6 +135,7 @@ create index posts_public on posts (id)
     where visibility = 0 and boost_of = 0 and deleted = 0
     and (reply_to = 0 or reply_account = account);
 create index posts_by_thread on posts (thread, id) where visibility = 3; -- conversations
+create index posts_by_quoted on posts (quote_of, id) where quote_of != 0;
 create index posts_by_parent on posts (reply_to, id) where reply_to != 0;
 create unique index boosts on posts (boost_of, account) where boost_of != 0 and deleted = 0;
 create table mentions (                 -- direct posts are read from here, and who was mentioned
@@ -182,6 +191,8 @@ create index notifications_filtered on notifications (account, sender, number) w
 create table positions (
     account integer not null, queue text not null, position integer not null,
     version integer not null, stamp integer not null,
+    kept integer not null default 0,    -- an older place to go back to, until then (stamp)
+    kept_until integer not null default 0,
     primary key (account, queue)) strict, without rowid;
 create table changes (                  -- what a resumed stream needs beside posts and notifications
     number integer primary key, kind text not null, subject integer not null,
@@ -201,6 +212,9 @@ create table conversations (            -- direct posts: one row an account and 
     account integer not null, thread integer not null, last_post integer not null,
     primary key (account, thread)) strict, without rowid;
 create index conversations_by_last on conversations (account, last_post);
+create table dismissed_suggestions (
+    account integer not null, target integer not null, number integer not null,
+    primary key (account, target)) strict, without rowid;
 create table tag_follows (
     account integer not null, tag text not null, number integer not null,
     primary key (account, tag)) strict, without rowid;
@@ -244,10 +258,25 @@ create table rules (number integer primary key, text text not null) strict;
 create table announcements (
     number integer primary key, text text not null, until integer not null, stamp integer not null)
     strict;
+create table announcement_reads (
+    account integer not null, announcement integer not null,
+    primary key (account, announcement)) strict, without rowid;
+create table announcement_reactions (
+    announcement integer not null, name text not null, account integer not null,
+    number integer not null,
+    primary key (announcement, name, account)) strict, without rowid;
+create index announcement_reactions_by_account on announcement_reactions (account);
+create table reports (
+    number integer primary key, account integer not null, -- who reported
+    target integer not null, category text not null, comment text not null,
+    posts blob not null,                -- msgpack [[id, stamp, warning, text], …] as they were then
+    rules blob not null,                -- msgpack [number, …]
+    stamp integer not null) strict;
+create index reports_by_account on reports (account, stamp);
 create table invites (
     code_hash blob primary key, account integer not null, uses integer not null,
     until integer not null) strict, without rowid;
-create table settings (name text primary key, value text not null) strict, without rowid;
+create table settings (name text primary key, value text not null, stamp integer not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
 create table answers (                  -- what was accepted under a key; of the newest see answers.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from covey.delivery.audience import Candidate, Reach
 from covey.errors import Refused
-from covey.messages import Entry, MuteThread, UnmuteThread
+from covey.messages import DeleteConversation, Entry, MuteThread, UnmuteThread
 from covey.state.accounts import require_account
 from covey.state.candidates import standing
 from covey.state.rules import apply_of, check_of
@@ -67,6 +67,26 @@ def apply_unmute_thread(
 
 
 # --- conversations ----------------------------------------------------------------------------
+
+
+@check_of(DeleteConversation)
+def check_delete_conversation(
+    state: State, actor: int, message: DeleteConversation, stamp: int
+) -> None:
+    if not state.row(
+        "select 1 from conversations where account = ? and thread = ?", (actor, message.thread)
+    ):
+        raise Refused("not_found")
+
+
+@apply_of(DeleteConversation)
+def apply_delete_conversation(
+    state: State, entry: Entry, message: DeleteConversation, outcome: Outcome
+) -> None:
+    state.execute(
+        "delete from conversations where account = ? and thread = ?",
+        (entry.actor, message.thread),
+    )
 
 
 def talk(state: State, post: Candidate) -> None:

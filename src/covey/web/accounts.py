@@ -259,7 +259,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
         form.boolean("indexable"), form.boolean("bot"), form.boolean("locked"),
     )  # fmt: skip
     with edge.snapshot() as snapshot:
-        sensitive = bool(_viewer(visit, snapshot).sensitive)
+        before = _viewer(visit, snapshot)
 
     def profile() -> Profile:
         note, mentions, tags, links = parse(shown.note, edge.settings)
@@ -267,8 +267,8 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
             display_name=shown.display_name, note=note, note_mentions=mentions, note_tags=tags,
             note_links=links, fields=tuple(fields), bot=shown.bot,
             discoverable=shown.discoverable, indexable=shown.indexable, language=shown.language,
-            visibility=visibility_of(shown.visibility), sensitive=sensitive,
-            locked=shown.locked,
+            visibility=visibility_of(shown.visibility), sensitive=bool(before.sensitive),
+            locked=shown.locked, quotes=before.quotes,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def check_fields() -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from covey.edge.known import known_named
 from covey.edge.requests import ID_MAX, Parameters, header, id_of
 from covey.edge.shown import is_shown, load_originals
 from covey.errors import Refused
@@ -79,21 +80,10 @@ def account_at(visit: Visit, snapshot: Snapshot) -> AccountRow:
 def account_called(visit: Visit, snapshot: Snapshot, name: str) -> AccountRow:
     """Raises Refused("no_such_account") for who is not there, and for a secret group that the
     viewer knows nothing of."""
-    account = snapshot.account_named(name) if name.isascii() else None
-    if account is None or account.is_away or _is_secret(visit, snapshot, account):
+    account = known_named(snapshot, name, visit.account)
+    if account is None or account.is_away:
         raise Refused("no_such_account", name=name[:50])
     return account
-
-
-def _is_secret(visit: Visit, snapshot: Snapshot, account: AccountRow) -> bool:
-    if account.kind != "group":
-        return False
-    row = snapshot.row(
-        "select 1 from groups where number = ?1 and \"join\" = 'secret' and not exists"
-        ' (select 1 from memberships where "group" = ?1 and account = ?2)',
-        (account.number, visit.account),
-    )
-    return row is not None
 
 
 def post_at(visit: Visit, snapshot: Snapshot) -> PostRow:

@@ -27,6 +27,7 @@ SENTENCES: Final = {
     "update": ("edited a post that you boosted", "pen"),
     "poll": ("a poll has ended", "poll"),
     "quote": ("quoted you", "quote"),
+    "quoted_update": ("edited a post that you quoted", "pen"),
     "group_request": ("asks to join a group of yours", "people"),
     "group_invitation": ("invites you to a group", "people"),
     "group_accepted": ("took you into a group", "people"),

@@ -165,7 +165,7 @@ class _Fragments:
         html = ""
         if own := self._polls.get(post.id):
             html = self._poll(post, own, now)
-        if post.quote_of:
+        if post.quote_of and not post.quote_revoked:
             html += self._quote(self._quoted.get(post.quote_of), now)
         return html
 

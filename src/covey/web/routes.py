@@ -7,10 +7,20 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from covey.errors import Refused
-from covey.web import accounts, acts, groups, lists, notifications, profiles, reading, writing
+from covey.web import (
+    accounts,
+    acts,
+    groups,
+    lists,
+    notifications,
+    profiles,
+    reading,
+    search,
+    writing,
+)
 from covey.web.live import Live
 from covey.web.static import FILES
-from covey.web.visit import Form, FormFunction, Page, PageFunction, Visit
+from covey.web.visit import Form, FormFunction, Page, PageFunction, SlowPage, Visit
 
 
 class _PostId(Convertor[str]):
@@ -34,6 +44,7 @@ def routes() -> list[BaseRoute]:
         get("/public", reading.public),
         get("/home", reading.home, member=True),
         get("/tags/{tag}", reading.tag),
+        Route("/search", SlowPage(search.search), methods=["GET"]),
         get("/notifications", notifications.notifications, member=True),
         get("/signup", accounts.sign_up_page),
         get("/login", accounts.log_in_page),

@@ -274,13 +274,15 @@ def local(text: str, default: str = "/home") -> str:
 
 
 PageFunction = Callable[[Visit, Snapshot], Response]
+SlowFunction = Callable[[Visit], Awaitable[Response]]
 FormFunction = Callable[[Visit, Parameters], Awaitable[Response]]
 
 
-class Page:
-    """An ASGI endpoint for GET: a function of a snapshot. `member`: strangers log in first."""
+class SlowPage:
+    """An ASGI endpoint for GET, whose function waits for something and opens its own snapshots.
+    `member`: strangers log in first."""
 
-    def __init__(self, function: PageFunction, *, member: bool = False) -> None:
+    def __init__(self, function: SlowFunction, *, member: bool = False) -> None:
         self._function = function
         self._member = member
 
@@ -291,14 +293,24 @@ class Page:
             if self._member and not visit.account:
                 response = visit.to_log_in()
             else:
-                with visit.edge.snapshot() as snapshot:
-                    response = self._function(visit, snapshot)
+                response = await self._function(visit)
         except Refused as refused:
             response = visit.trouble(refused)
         except Exception:
             logger.exception("a page failed: %r", scope["path"])
             response = visit.trouble(Refused("internal"))
         await response(scope, receive, send)
+
+
+class Page(SlowPage):
+    """One that is a function of a snapshot."""
+
+    def __init__(self, function: PageFunction, *, member: bool = False) -> None:
+        async def answer(visit: Visit) -> Response:
+            with visit.edge.snapshot() as snapshot:
+                return function(visit, snapshot)
+
+        super().__init__(answer, member=member)
 
 
 class Form:
