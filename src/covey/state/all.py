@@ -29,12 +29,11 @@ from covey.state import (
     threads,
     time,
 )
-from covey.state.rules import APPLIES, CHECKS, answered, apply, check
+from covey.state.rules import APPLIES, CHECKS, apply, check
 
 __all__ = [
     "access",
     "accounts",
-    "answered",
     "apply",
     "bookmarks",
     "check",

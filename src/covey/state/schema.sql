@@ -316,11 +316,13 @@ create table invites (
 create table settings (name text primary key, value text not null, stamp integer not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
-create table answers (                  -- what was accepted under a key
-    hash integer primary key,           -- of actor and key (keys.answer_hash); both stand in the log
+create table answers (                  -- what was accepted under a key; of the newest see answers.py
+    hash integer primary key,           -- of actor and key; both stand in the log
     number integer not null,
-    expires integer not null) strict;   -- stamp; 0: never
-create index answers_by_expiry on answers (expires) where expires != 0;
+    expires integer not null,           -- stamp; 0: never
+    forget integer not null) strict;    -- stamp from which the row may go; 0: never. One for all rows
+                                        -- that were settled together, so the index only grows at its end
+create index answers_to_forget on answers (forget) where forget != 0;
 create table dues (
     number integer primary key,         -- of the message that made it
     at integer not null, kind text not null, account integer not null,
