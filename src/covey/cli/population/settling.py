@@ -76,7 +76,10 @@ class StoryClock:
 
     def __init__(self, end: int) -> None:
         self._start = end - STORY_DAYS * _DAY_MS
-        self._quiet = (_QUIET_HOUR / 24 - self._start / _DAY_MS) % 1
+        quiet = (_QUIET_HOUR / 24 - self._start / _DAY_MS) % 1
+        self._quiet = quiet
+        for _ in range(50):  # what is added below to begin at 0 moves the quiet hour, too
+            self._quiet = quiet - _QUIET / (2 * math.pi) * math.sin(2 * math.pi * self._quiet)
         self._share = 0.0
         self.least = 0
         """It shows no earlier time: the last stamp, when moving in was broken off."""
