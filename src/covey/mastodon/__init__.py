@@ -22,6 +22,7 @@ def routes() -> list[BaseRoute]:
         oauth,
         place,
         policies,
+        queues,
         relations,
         reports,
         scheduled,
