@@ -31,6 +31,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangeMedia,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -39,6 +40,7 @@ from covey.messages import (
     DeleteConversation,
     DeleteFilter,
     DeleteList,
+    DeleteMedia,
     Dismiss,
     DismissRequest,
     DismissSuggestion,
@@ -49,6 +51,8 @@ from covey.messages import (
     Favourite,
     FeatureTag,
     Field,
+    File,
+    FinishMedia,
     Follow,
     FollowTag,
     Grant,
@@ -76,6 +80,7 @@ from covey.messages import (
     Read,
     ReadAnnouncement,
     Register,
+    RegisterMedia,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
@@ -172,6 +177,7 @@ EVERYTHING = {
     "dismiss_suggestion": 1, "report": 2, "read_announcement": 1, "react": 2, "unreact": 1,
     "edit": 6, "draft": 4, "change_draft": 1, "cancel_draft": 2, "vote": 5, "mute_thread": 2,
     "unmute_thread": 1, "bookmark": 2, "unbookmark": 1, "pin": 3, "unpin": 1, "due": 4,
+    "media": 8, "finish_media": 2, "change_media": 1, "delete_media": 1, "post": 20, "delete": 5,
 }  # fmt: skip
 
 REASONS = {
@@ -278,6 +284,8 @@ class Teller:
         if isinstance(message, RevokeQuote):
             row = oracle.row(message.post)
             return row.quoted_author if row else 0
+        if isinstance(message, FinishMedia | ChangeMedia | DeleteMedia):
+            return oracle.media[message.media].account if message.media in oracle.media else 0
         if isinstance(message, Edit | Pin | Delete | SetQuotePolicy):
             row = oracle.row(message.post)
             return row.author if row else 0
@@ -399,6 +407,23 @@ class Teller:
         options = (("yes", "no"), ("red", "green", "blue"), ("alone",))[step.how % 9 % 5 % 3]
         return Poll(options, (300, 1200)[step.key % 2], step.key % 3 == 0, step.how % 4 == 0)
 
+    def _media(self, step: Step, actor: int, post: int = 0) -> tuple[int, ...]:
+        """Mostly what the actor may show, now and then too much or somebody else's."""
+        media = self.oracle.media
+        if not media or step.key % 3 == 0:
+            return ()
+        free = [
+            number
+            for number, one in media.items()
+            if one.account == actor and one.shown_by in (None, ("post", post))
+        ]
+        return tuple((free or list(media))[step.key % 3 - 1 : 1 + step.key % 7])
+
+    def _any_media(self, step: Step) -> int:
+        """One of the last; now and then none."""
+        media = list(self.oracle.media)
+        return media[-1 - step.what % min(len(media), 8)] if media and step.how % 8 else step.what
+
     def _post_message(self, step: Step, actor: int) -> Post:
         what, how = step.what, step.how
         text, mentions, tags = self._words(step, actor)
@@ -412,6 +437,7 @@ class Teller:
             mentions=mentions,
             tags=tags,
             language=["", *LANGUAGES][step.key % 4],
+            media=self._media(step, actor),
         )
 
     def _soon(self, step: Step) -> int:
@@ -431,7 +457,11 @@ class Teller:
             case "register":
                 return Register(name=NAMES[whom % len(NAMES)], email=["", "a@b.cd"][how % 2])
             case "profile":
+                own = [n for n, one in oracle.media.items() if one.account == actor]
+                own = own or list(oracle.media)
                 return Profile(
+                    avatar=own[what % len(own)] if own and what % 4 == 0 else 0,
+                    header=own[whom % len(own)] if own and what % 4 in (0, 1) else 0,
                     display_name=f"Name {how}", note="I am #Tag", note_tags=(Tag(5, 9, "tag"),),
                     fields=(Field("site", "x"),) * (how % 3), bot=how % 2 == 0, locked=how % 4 == 1,
                 )  # fmt: skip
@@ -525,8 +555,23 @@ class Teller:
                     text, mentions, tags = row.versions[-1].text, (), ()
                 return Edit(
                     post=post, text=text, mentions=mentions, tags=tags, poll=self._poll(step),
-                    sensitive=how % 16 == 1,
+                    sensitive=how % 16 == 1, media=self._media(step, actor, post),
                 )  # fmt: skip
+            case "media":
+                picture = File(hash_, "image/png", 1 + whom, 4, 3)
+                return RegisterMedia(
+                    type="image", file=picture, small=picture if what % 2 else None,
+                    ready=how % 4 != 0,
+                )  # fmt: skip
+            case "finish_media":
+                unready = [n for n, one in oracle.media.items() if one.state == "processing"]
+                done = File(hash_, "image/png", 1 + what, 4, 3) if how % 4 else None
+                number = unready[what % len(unready)] if unready and how % 8 else what
+                return FinishMedia(media=number, file=done)
+            case "change_media":
+                return ChangeMedia(media=self._any_media(step), description=f"It {how % 4}")
+            case "delete_media":
+                return DeleteMedia(media=self._any_media(step))
             case "draft":
                 return Draft(post=self._post_message(step, actor), at=self._soon(step))
             case "change_draft" | "cancel_draft":
@@ -661,6 +706,8 @@ class Teller:
                     text=("Hear", "Hear!", "")[how % 3], until=self._until(step),
                 )  # fmt: skip
             case "setting":
+                if what % 4 == 0:
+                    return Setting(name="media_quota", value=("100", "1000000")[how % 2])
                 values = ("open", "approval", "invitation", "closed")
                 return Setting(name="registrations", value=values[how % 4])
             case "invite":

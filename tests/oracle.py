@@ -30,6 +30,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangeMedia,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -38,6 +39,7 @@ from covey.messages import (
     DeleteConversation,
     DeleteFilter,
     DeleteList,
+    DeleteMedia,
     Dismiss,
     DismissRequest,
     DismissSuggestion,
@@ -47,6 +49,7 @@ from covey.messages import (
     Endorse,
     Favourite,
     FeatureTag,
+    FinishMedia,
     Follow,
     FollowTag,
     Grant,
@@ -62,10 +65,12 @@ from covey.messages import (
     Password,
     Pin,
     Post,
+    Profile,
     React,
     Read,
     ReadAnnouncement,
     Register,
+    RegisterMedia,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
@@ -99,7 +104,7 @@ from covey.messages import (
     Vote,
 )
 from covey.oracle.model import Model
-from covey.oracle.rows import List, Row
+from covey.oracle.rows import List, Media, Row
 
 
 class Accepted(NamedTuple):
@@ -305,8 +310,34 @@ class Oracle(Model):
                 self._account(target)
                 if (actor, target) not in self.mutes:
                     raise No("already_done")
+            case RegisterMedia(file=file, small=small):
+                self._active(actor)
+                size = file.size + (small.size if small else 0)
+                if self.media_bytes(actor) + size > self.quota:
+                    raise No("media_quota")
+            case FinishMedia(media=media):
+                if self._own_media(actor, media).state != "processing":
+                    raise No("already_done")
+            case ChangeMedia(media=media):
+                words = (message.description, message.focus_x, message.focus_y)
+                if self._own_media(actor, media).words == words:
+                    raise No("already_done")
+            case DeleteMedia(media=media):
+                if self._own_media(actor, media).shown_by:
+                    raise No("media_used")
+            case Profile(avatar=avatar, header=header):
+                for use, number in (("avatar", avatar), ("header", header)):
+                    if number:
+                        picture = self._own_media(actor, number)
+                        if picture.state != "ready":
+                            raise No("media_not_ready")
+                        if picture.shown_by not in (None, (use, actor)):
+                            raise No("media_used")
+                if avatar and avatar == header:
+                    raise No("media_used")
             case Post(reply_to=parent, quote_of=quoted):
                 self._check_words(message)
+                self._check_media(actor, message.media, stamp)
                 if parent:
                     self._standing(parent, actor)
                 if quoted:
@@ -369,10 +400,12 @@ class Oracle(Model):
                 if row is None or row.deleted or row.boost_of or row.author != actor:
                     raise No("not_yours")
                 self._check_words(message)
+                self._check_media(actor, message.media, stamp, id_)
                 said = (message.text, message.language, message.warning, message.sensitive)
                 same = self._same_poll(row.poll, message.poll)
                 if same and row.poll and message.poll:
                     same = row.poll.hide_totals == message.poll.hide_totals
+                same = same and row.versions[-1].media == message.media
                 if row.versions[-1][:4] == said and same:
                     raise No("already_done")
                 if len(row.versions) > limits.EDITS_PER_POST:
@@ -573,6 +606,9 @@ class Oracle(Model):
                             raise No("text_empty")
                         if until and until <= stamp:
                             raise No("parameter_malformed")
+                    case Setting(name="media_quota", value=value):
+                        if self.quota == int(value):
+                            raise No("already_done")
                     case Setting(name=name, value=value):
                         texts = ("extended_description", "privacy_policy", "terms_of_service")
                         if name not in ("registrations", *texts):
@@ -622,8 +658,33 @@ class Oracle(Model):
                 if self.dues[number][0] > stamp:
                     raise No("not_yet_due")
 
+    @property
+    def quota(self) -> int:
+        return int(self.settings.get("media_quota", limits.MEDIA_QUOTA_BYTES))
+
+    def media_bytes(self, account: int) -> int:
+        return sum(one.bytes for one in self.media.values() if one.account == account)
+
+    def _own_media(self, actor: int, number: int) -> Media:
+        if number not in self.media or self.media[number].account != actor:
+            raise No("media_unknown")
+        return self.media[number]
+
+    def _check_media(self, actor: int, media: tuple[int, ...], stamp: int, post: int = 0) -> None:
+        if len(media) > limits.MEDIA_PER_POST:
+            raise No("media_many")
+        for place, number in enumerate(media):
+            one = self._own_media(actor, number)
+            if one.state != "ready":
+                raise No("media_not_ready" if one.state == "processing" else "media_failed")
+            shown = one.shown_by
+            if shown and shown[0] == "draft" and self.drafts[shown[1]][1] <= stamp:
+                shown = None
+            if shown not in (None, ("post", post)) or number in media[:place]:
+                raise No("media_used")
+
     def _check_words(self, message: Post | Edit) -> None:
-        if not message.text.strip():
+        if not message.text.strip() and not message.media:
             raise No("text_empty")
         if len(message.text) > limits.POST_CHARACTERS:  # histories have no links
             raise No("text_long")

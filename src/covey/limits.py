@@ -40,6 +40,51 @@ POLL_OPTION_CHARACTERS: Final = 50
 POLL_SECONDS_MIN: Final = 300
 POLL_SECONDS_MAX: Final = 30 * 24 * 60 * 60
 
+# --- media --------------------------------------------------------------------------------------
+MEDIA_PER_POST: Final = 4
+DESCRIPTION_CHARACTERS: Final = 1_500
+"""Of what is said for those who can't see or hear it."""
+BLURHASH_CHARACTERS: Final = 100
+IMAGE_BYTES: Final = 16 << 20
+"""Of a picture as it is sent."""
+VIDEO_BYTES: Final = 99 << 20
+"""Of a film or sound as it is sent."""
+IMAGE_PIXELS: Final = 50_000_000
+"""Of a picture as it is sent; a WebP of more than about 35 million needs more memory than one
+picture may have."""
+IMAGE_PIXELS_KEPT: Final = 3_840 * 2_160
+"""A larger one is scaled down."""
+SMALL_PIXELS: Final = 640 * 360
+"""Of the picture for lists."""
+GIF_FRAMES: Final = 1_000
+VIDEO_PIXELS: Final = 3_840 * 2_160
+"""Of a film's frame."""
+VIDEO_FRAMES_PER_SECOND: Final = 120
+MEDIA_SECONDS: Final = 4 * 60 * 60
+"""How long a film or sound may play."""
+MEDIA_UNUSED_MS: Final = 24 * 60 * 60 * 1000
+"""So long media stay that nothing shows."""
+MEDIA_QUOTA_BYTES: Final = 1 << 30
+"""Of all media of an account, unless the setting media_quota says another number."""
+MEDIA_QUOTA_BYTES_MAX: Final = 1 << 50
+MEDIA_PER_ACCOUNT: Final = 60
+"""Sent in a window, counted in the engine."""
+MEDIA_WINDOW_SECONDS: Final = 1_800
+MEDIA_WORKERS: Final = 1
+"""Pictures decoded at the same time, by all edges together."""
+UPLOADS_PER_EDGE: Final = 64
+"""At the same time; past it they are told to come again."""
+UPLOADS_PER_ACCOUNT: Final = 8
+"""Likewise, of one edge."""
+MEDIA_WORKER_BYTES: Final = 640 << 20
+"""Address space of a process that decodes a picture."""
+MEDIA_WORKER_SECONDS: Final = 30
+"""CPU time of it."""
+TRANSCODE_SECONDS: Final = 30 * 60
+"""CPU time of a process that transcodes a film."""
+UPLOAD_SECONDS: Final = 600
+"""From an upload's first byte until it has come whole."""
+
 # --- groups and the place -----------------------------------------------------------------------
 GROUPS_PER_ACCOUNT: Final = 50
 """That one account may own."""

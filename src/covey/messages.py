@@ -24,6 +24,7 @@ RepliesPolicy = Literal["followed", "list", "none"]
 Role = Literal["member", "moderator", "administrator"]
 QuotePolicy = Literal["public", "followers", "nobody"]
 ReportCategory = Literal["spam", "legal", "violation", "other"]
+MediaKind = Literal["image", "gifv", "video", "audio"]
 
 SERVER: Final = 0
 """The actor of what no account does: registrations, timers, an operator at the command line."""
@@ -104,6 +105,9 @@ class Profile(Message, frozen=True, tag="profile"):
     """Who wants to follow has to ask."""
     quotes: QuotePolicy = "public"
     """Of new posts that don't say: who may quote them."""
+    avatar: int = 0
+    header: int = 0
+    """Numbers of media; 0: the default picture."""
 
 
 class CloseAccount(Message, frozen=True, tag="close_account"):
@@ -288,6 +292,8 @@ class Post(Message, frozen=True, tag="post"):
     quotes: QuotePolicy = "public"
     """Who may quote it; its author always may. Only what is public or unlisted is quoted by
     others."""
+    media: tuple[int, ...] = ()
+    """Numbers of the author's media, which nothing else shows."""
 
 
 class Edit(Message, frozen=True, tag="edit"):
@@ -304,6 +310,7 @@ class Edit(Message, frozen=True, tag="edit"):
     links: tuple[Link, ...] = ()
     poll: Poll | None = None
     """Another one than before begins anew."""
+    media: tuple[int, ...] = ()
 
 
 class SetQuotePolicy(Message, frozen=True, tag="quote_policy"):
@@ -398,6 +405,69 @@ class Vote(Message, frozen=True, tag="vote"):
 
     post: int
     choices: tuple[int, ...]
+
+
+# --- media ------------------------------------------------------------------------------------
+# Bytes live outside the log, in the folder `media/`, named by their hash. They are there, and
+# durable, before the message is sent.
+
+
+class File(Struct, frozen=True, array_like=True):
+    """A file in the folder `media/`."""
+
+    hash: bytes
+    """SHA-256 of its bytes."""
+    media_type: str
+    size: int
+    """Bytes."""
+    width: int = 0
+    height: int = 0
+    """Pixels; 0: it has none."""
+
+
+class RegisterMedia(Message, frozen=True, kw_only=True, tag="media"):
+    """A picture, film or sound of the actor's. It is known by the number of the entry, and goes
+    when no post shows it for a day."""
+
+    type: MediaKind
+    file: File
+    """What is shown, or while it is not ready what was sent."""
+    small: File | None = None
+    """A picture of it for lists."""
+    blurhash: str = ""
+    milliseconds: int = 0
+    """How long it plays."""
+    description: str = ""
+    focus_x: int = 0
+    focus_y: int = 0
+    """What must stay in view when it is cut: -1000 (left, bottom) to 1000 (right, top)."""
+    ready: bool = True
+    """Else `finish_media` follows, and no post can show it until then."""
+
+
+class FinishMedia(Message, frozen=True, tag="finish_media"):
+    """The long work on it is done; without a file: it failed."""
+
+    media: int
+    file: File | None = None
+    small: File | None = None
+    blurhash: str = ""
+    milliseconds: int = 0
+
+
+class ChangeMedia(Message, frozen=True, tag="change_media"):
+    """Another description and focus, also of what a post shows."""
+
+    media: int
+    description: str = ""
+    focus_x: int = 0
+    focus_y: int = 0
+
+
+class DeleteMedia(Message, frozen=True, tag="delete_media"):
+    """Take back what nothing shows."""
+
+    media: int
 
 
 # --- queues -----------------------------------------------------------------------------------
@@ -699,6 +769,7 @@ AnyMessage = Union[  # noqa: UP007 - msgspec reads the members from typing.Union
     Post, Edit, SetQuotePolicy, RevokeQuote, Draft, ChangeDraft, CancelDraft, Delete,
     Boost, Unboost, Favourite, Unfavourite,
     Bookmark, Unbookmark, Pin, Unpin, MuteThread, UnmuteThread, Vote,
+    RegisterMedia, FinishMedia, ChangeMedia, DeleteMedia,
     Read, DeleteConversation, Dismiss, NotificationPolicy, AcceptRequest, DismissRequest,
     DismissSuggestion, FollowTag, UnfollowTag, FeatureTag, UnfeatureTag,
     CreateList, ChangeList, DeleteList, AddToList, RemoveFromList, SetFilter, DeleteFilter,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from pathlib import Path
 
 import apsw
@@ -18,6 +19,7 @@ from covey.cli.verify import Homes, Report, check_homes
 from covey.delivery.arena import ArenaReader
 from covey.log import Log
 from covey.log.log import checksum
+from covey.media.folder import MediaFolder
 from covey.messages import SERVER, Due, Entry
 from covey.state.state import state_path
 
@@ -208,4 +210,23 @@ def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
 
 
 def test_all_agrees_after_every_kind_of_message(tmp_path: Path) -> None:
-    assert "all of it agrees" in output("verify", "--data", story(tmp_path, entries()))
+    folder = story(tmp_path, entries())
+    media = MediaFolder(folder)
+    state = apsw.Connection(str(state_path(folder)))
+    rows = state.execute("select file, size, small, small_size from media").fetchall()
+    state.close()
+    files = {media.file(str(name)): int(size) for row in rows  # type: ignore[call-overload]
+             for name, size in (row[:2], row[2:]) if name}  # fmt: skip
+    assert len(files) == 5
+    for path, size in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.truncate(path, size)
+    assert "all of it agrees" in output("verify", "--data", folder)
+    first, second, *_ = files
+    first.unlink()
+    os.truncate(second, 1)
+    result = run("verify", "--data", folder)
+    assert result.exit_code == 1
+    assert f"the file {first.name} is missing" in result.stdout
+    assert f"the file {second.name} has 1 bytes, not {files[second]}" in result.stdout

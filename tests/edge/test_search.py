@@ -122,6 +122,7 @@ QUERIES: dict[str, Fits] = {
     "from:nobody post": lambda row: False,
     "mentions:bob": lambda row: 2 in row.mentioned,
     "is:reply -has:poll": lambda row: bool(row.reply_to) and row.poll is None,
+    "has:media": lambda row: bool(row.versions[-1].media),
     "has:poll yes": lambda row: row.poll is not None and has("yes")(row),
     "is:quote": lambda row: bool(row.quote_of),
     "language:de": lambda row: row.versions[-1].language == "de",

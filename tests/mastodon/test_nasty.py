@@ -198,7 +198,7 @@ def test_every_address_with_every_method(who: dict[str, Api], pattern: str) -> N
         (b'{"status":{}}', "application/json", 422, "parameter_malformed"),
         (b'{"status":"x","visibility":"all"}', "application/json", 422, "visibility_unknown"),
         (b'{"status":"x","language":"klingon"}', "application/json", 422, "language_unknown"),
-        (b'{"status":"x","media_ids":["1"]}', "application/json", 422, "not_there_yet"),
+        (b'{"status":"x","media_ids":["1"]}', "application/json", 422, "media_unknown"),
         (b'{"status":"x","poll":{"options":["a"]}}', "application/json", 422, "poll_options"),
         (
             b'{"status":"x","scheduled_at":"2030-13-01"}',

@@ -11,6 +11,7 @@ from tests.oracle import Oracle
 
 from covey.messages import decode
 from covey.oracle.rows import Told
+from covey.state.candidates import decode_media
 from covey.state.queries import StateReader
 from covey.state.state import State
 
@@ -81,6 +82,7 @@ def compare(state: State, oracle: Oracle) -> None:
     }
     assert set(rows("select tag, post, first, now from tags")) == tags
     compare_posts(state, oracle)
+    compare_media(state, oracle)
     assert {
         (account, tag): number for account, tag, number in rows("select * from tag_follows")
     } == oracle.followed_tags
@@ -133,6 +135,25 @@ def compare(state: State, oracle: Oracle) -> None:
         assert graph.hiders.has(b, a) == bool([one for one in hidden if b in one.members])
         assert graph.blocks.has(a, b) == graph.blockers.has(b, a) == ((a, b) in oracle.blocks)
         assert graph.muters.has(b, a) == ((a, b) in oracle.mutes)
+
+
+def compare_media(state: State, oracle: Oracle) -> None:
+    rows = state.execute
+    columns = "account, state, size + small_size, description, focus_x, focus_y, used_as, used_by"
+    assert {number: row for number, *row in rows(f"select number, {columns} from media")} == {
+        number: [one.account, one.state, one.bytes, *one.words, *(one.shown_by or ("", 0))]
+        for number, one in oracle.media.items()
+    }
+    for number in oracle.accounts:
+        found = rows("select media_bytes from accounts where number = ?", (number,)).fetchone()
+        assert found == (oracle.media_bytes(number),)
+    showing = [row for row in oracle.posts if row.versions and not row.deleted]
+    for row in showing:
+        columns = rows("select media from versions where post = ? order by number", (row.id,))
+        now = rows("select media from posts where id = ?", (row.id,))
+        assert [decode_media(column) for (column,) in (*columns, *now)] == [
+            version.media for version in row.versions
+        ]
 
 
 def compare_posts(state: State, oracle: Oracle) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.folders import scratch
 from tests.histories import START_MS
+from tests.state import test_media
 from tests.state.plain_engine import PlainEngine
 
 import covey.limits
@@ -665,8 +666,10 @@ def test_a_mute_ends_within_ten_years(world: World) -> None:
     assert world.refusal(1, Mute(account=2, until=now + MUTE_MS_MAX + 1)) == "parameter_malformed"
 
 
-def test_every_refusal_that_check_can_raise_is_raised_here(world: World) -> None:
-    """A new one needs a case above."""
+def test_every_refusal_that_check_can_raise_is_raised(world: World, tmp_path: Path) -> None:
+    """A new one needs a case above; those of media have theirs in test_media."""
+    a_world_of_media = test_media.World(tmp_path)
+    a_world_of_media.engine.close()
     source = "".join(
         path.read_text("utf-8") for path in sorted(Path(covey.state.__path__[0]).glob("*.py"))
     )
@@ -675,6 +678,8 @@ def test_every_refusal_that_check_can_raise_is_raised_here(world: World) -> None
     cases = [*FIXED, *of_posts(world), *of_acts(world), *of_queues(world)]
     tested = {code for _, _, code in cases} | {code for *_, code in FULL}
     tested |= {"email_taken", "registrations_closed", "invitation_needed"}
+    tested |= {code for _, _, code in [*test_media.CASES, *a_world_of_media.cases()]}
+    tested.add("media_quota")
     assert raised <= tested
 
 

@@ -92,6 +92,7 @@ class Site:
             arena=ArenaReader(arena.memory),
             now=self.now,
             secret=bytes(32),
+            folder=self._folder,
         )
         LocalConnection(dispatcher, client)
         config = uvicorn.Config(

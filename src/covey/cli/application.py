@@ -8,7 +8,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from covey import mastodon, web
-from covey.edge import images
+from covey.edge import images, media
 from covey.edge.compress import Compress
 from covey.edge.edge import Edge
 
@@ -18,7 +18,7 @@ def application(edge: Edge) -> ASGIApp:
     doors = mastodon.routes()
     pages = Starlette(
         # the pages' last route answers for all that no door knows
-        routes=[*images.routes(), *web.routes()],
+        routes=[*images.routes(), *media.routes(), *web.routes()],
         middleware=[Middleware(Compress)],
     )
     pages.state.edge = edge

@@ -30,6 +30,7 @@ from covey.clock import boot_clock
 from covey.delivery.arena import ArenaReader
 from covey.edge.connection import WEB_SOCKETS, Connection
 from covey.edge.edge import Edge
+from covey.edge.keep_media import keep_media
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
 from covey.live.hub import Hub
@@ -100,6 +101,7 @@ async def _serve(orders: Orders) -> None:
         arena=arena,
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
+        folder=folder,
     )
     config = uvicorn.Config(
         application(edge), http=Connection, lifespan="off", log_config=None,
@@ -109,13 +111,18 @@ async def _serve(orders: Orders) -> None:
     server = _Server(config, edge.hub)
     listening = socket.socket(fileno=orders.listening_fd)
     ready = asyncio.create_task(_say_ready(client, orders.ready_fd))
+    # what was half-done when this edge was killed
+    await asyncio.to_thread(edge.media.folder.sweep_jobs)
+    # one for all: they are numbered from 1
+    keeper = asyncio.create_task(keep_media(edge)) if orders.number == 1 else None
     # What is here stays: looking through it again and again was a twentieth of a post's cost.
     gc.collect()
     gc.freeze()
     # Pages are read from now on, whether the engine is there or not.
     await server.serve(sockets=[listening])
-    ready.cancel()
-    link.cancel()
+    for task in (ready, link, keeper):
+        if task is not None:
+            task.cancel()
 
 
 async def _say_ready(client: EngineClient, descriptor: int) -> None:

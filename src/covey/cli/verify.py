@@ -28,6 +28,7 @@ from covey.engine.attach import attach, is_running
 from covey.limits import ARENA_BYTES_MAX
 from covey.log import Log, LogDamaged
 from covey.log.log import entry_of
+from covey.media.folder import MediaFolder
 from covey.messages import (
     Announce,
     App,
@@ -79,12 +80,12 @@ def verify(data: Path, size: int, as_json: bool) -> None:
     """Check that log, state and homes agree.
 
     The log: checksums, dense numbers, ids, bodies that decode. The state: row for row what the log
-    makes of it. The homes that the arena holds (of the running engine, or else of one built for
-    this): the same posts as the merge gives. The queues of a sample of accounts, their reading
-    positions and unread counts: what a plain model of the server, which shares no code with it,
-    makes of the log; it is held in memory, about 1 KB a message. Exit code 1 names what differs.
-    Nothing is changed, and a server may run meanwhile; it needs room for a second state in the data
-    folder.
+    makes of it, and the media files that it names. The homes that the arena holds (of the running
+    engine, or else of one built for this): the same posts as the merge gives. The queues of a
+    sample of accounts, their reading positions and unread counts: what a plain model of the
+    server, which shares no code with it, makes of the log; it is held in memory, about 1 KB a
+    message. Exit code 1 names what differs. Nothing is changed, and a server may run meanwhile; it
+    needs room for a second state in the data folder.
 
     \b
     Example:
@@ -187,6 +188,7 @@ def _check_state_and_homes(data: Path, log: Log, scratch: Path, size: int, repor
         built = build(log, scratch / "built.db", applied, advance=advance, watcher=homes)
     compare(held, built.connection, report)
     report.looked_at["messages applied"] = applied
+    check_media(data, held, report)
     held.close()
     built.close()
     if size:
@@ -196,6 +198,25 @@ def _check_state_and_homes(data: Path, log: Log, scratch: Path, size: int, repor
         check_homes(arena, state_path(data), report)
     else:
         check_homes(ArenaReader(homes.arena.memory), scratch / "built.db", report)
+
+
+def check_media(data: Path, held: apsw.Connection, report: Report) -> None:
+    """Every file that a row of the state names lies in the media folder, with as many bytes. That
+    they are the right bytes their name says to whoever reads them: not looked at here."""
+    folder, looked_at = MediaFolder(data), 0
+    for number, *names in held.execute("select number, file, size, small, small_size from media"):
+        for name, size in zip(names[::2], names[1::2], strict=True):
+            if not name:
+                continue
+            looked_at += 1
+            path = folder.file(str(name))
+            if not path.exists():
+                report.found("media", f"media {number}: the file {name} is missing")
+            elif path.stat().st_size != size:
+                wrong = f"has {path.stat().st_size} bytes, not {size}"
+                report.found("media", f"media {number}: the file {name} {wrong}")
+    if looked_at:
+        report.looked_at["media files"] = looked_at
 
 
 def _check_sample(

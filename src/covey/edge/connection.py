@@ -12,6 +12,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from covey.edge.uploads import LONGER
 from covey.limits import (
     HEAD_BYTES,
     REQUEST_SECONDS,
@@ -105,6 +106,7 @@ class Connection(HttpToolsProtocol):
         if size > HEAD_BYTES:
             raise HeadTooLarge
         self._head = -1
+        self.scope[LONGER] = self._longer  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -115,6 +117,12 @@ class Connection(HttpToolsProtocol):
     def _set_deadline(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def _longer(self, seconds: float) -> None:
+        """For a body that may be large, of somebody who is known: so long from now on."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(seconds, self._too_slow)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -13,6 +14,8 @@ from covey.engine.client import Accepted, EngineClient
 from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
+from covey.media.folder import MediaFolder
+from covey.media.work import MediaWork
 from covey.messages import AnyMessage, QuotePolicy, Visibility
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
@@ -45,6 +48,7 @@ class Edge:
         arena: ArenaReader | None,
         now: Callable[[], int],
         secret: bytes,
+        folder: Path,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -58,6 +62,7 @@ class Edge:
         """Milliseconds since 1970."""
         self.secret = secret
         """32 bytes from `secrets/`, for CSRF tokens and the like."""
+        self.media = MediaWork(MediaFolder(folder))
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
         self._authors: dict[int, Author] = {}

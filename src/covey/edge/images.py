@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from covey.edge.media import media_url
 from covey.errors import Refused
 from covey.limits import NAME_CHARACTERS
+from covey.state.queries import AccountRow
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9_]{{1,{NAME_CHARACTERS}}}")
 _HEADERS: Final = {
@@ -30,11 +32,20 @@ _CELL: Final = 64
 _MARGIN: Final = 40
 
 
-def avatar_url(public_url: str, name: str) -> str:
-    return f"{public_url}/avatars/{name.lower()}.png"
+def avatar_url(public_url: str, account: AccountRow) -> str:
+    """Its own picture, or the face of its name."""
+    if account.avatar_file:
+        return media_url(public_url, account.avatar_file)
+    return f"{public_url}/avatars/{account.name.lower()}.png"
 
 
-def header_url(public_url: str) -> str:
+def header_url(public_url: str, account: AccountRow) -> str:
+    if account.header_file:
+        return media_url(public_url, account.header_file)
+    return default_header_url(public_url)
+
+
+def default_header_url(public_url: str) -> str:
     return f"{public_url}/headers/default.png"
 
 

@@ -34,7 +34,7 @@ _HAS: Final = {
     "poll": "hpoll", "link": "hlink", "embed": "hlink", "quote": "hquote",
     "media": "hmedia", "image": "himage", "video": "hvideo", "audio": "haudio",
 }  # fmt: skip
-"""The last four are of no post yet."""
+"""The last three are of no post yet: the index does not know what its media are."""
 _IS: Final = {"reply": "ireply", "sensitive": "isensitive", "quote": "hquote"}
 
 

@@ -16,11 +16,12 @@ from covey.edge.shown import Listed, Load, Post, is_shown, load_originals, shown
 from covey.errors import Refused
 from covey.limits import CONTEXT_ANCESTORS, CONTEXT_DESCENDANTS
 from covey.messages import Post as PostMessage
+from covey.state.candidates import decode_media
 from covey.state.polls import POLL, PollRow
 from covey.state.queries import POST, PUBLIC, NotificationRow, PostRow, Snapshot, numbers
 from covey.state.texts import Facets, decode_facets
 
-WITH_MEDIA: Final = "0"
+WITH_MEDIA: Final = "media != x''"
 """Which posts have media, as a condition on their rows: none can have any yet."""
 LINK_POSTS: Final = 5_000
 """Of the public queue, looked at for those that link to an address."""
@@ -410,12 +411,17 @@ class Version(Struct, frozen=True):
     sensitive: int
     text: str
     facets_column: bytes
+    media_column: bytes
     poll_column: bytes
     """msgpack of its poll's options; empty: it had none."""
 
     @property
     def facets(self) -> Facets:
         return decode_facets(self.facets_column)
+
+    @property
+    def media(self) -> tuple[int, ...]:
+        return decode_media(self.media_column)
 
     @property
     def poll(self) -> tuple[str, ...]:
@@ -426,14 +432,14 @@ class Version(Struct, frozen=True):
 def history(snapshot: Snapshot, post: PostRow) -> list[Version]:
     """All that a post said, oldest first, what it says now at last."""
     before = snapshot.rows(
-        "select stamp, language, warning, sensitive, text, facets, poll from versions"
+        "select stamp, language, warning, sensitive, text, facets, media, poll from versions"
         " where post = ? order by number",
         (post.id,),
     )
     poll = snapshot.row("select options from polls where post = ?", (post.id,))
     now = Version(
         post.edited or post.stamp, post.language, post.warning, post.sensitive, post.text,
-        post.facets_column, poll[0] if poll else b"",
+        post.facets_column, post.media_column, poll[0] if poll else b"",
     )  # fmt: skip
     return [*(Version(*row) for row in before), now]
 

@@ -150,7 +150,7 @@ async def read_parameters(scope: Scope, receive: Receive) -> Parameters:
     tree: Tree = {}
     query = scope["query_string"]
     if query:
-        _grow(tree, _pairs(query, "The query"))
+        grow(tree, _pairs(query, "The query"))
     if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
         body = await read_body(scope, receive)
         if body:
@@ -183,15 +183,15 @@ def parse_body(body: bytes, content_type: str) -> Tree:
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body)
     if kind == "application/x-www-form-urlencoded":
-        return _grow({}, _pairs(body, "The form"))
+        return grow({}, _pairs(body, "The form"))
     if kind == "multipart/form-data":
-        return _grow({}, _multipart(body, content_type))
+        return grow({}, _multipart(body, content_type))
     raise Refused("media_type", type=kind[:100] or "of no type")
 
 
 def parse_query(query: bytes) -> Parameters:
     """Raises Refused: text_encoding, text_character, body_malformed."""
-    return Parameters(_grow({}, _pairs(query, "The query")))
+    return Parameters(grow({}, _pairs(query, "The query")))
 
 
 def parse_json(body: bytes) -> Tree:
@@ -233,7 +233,7 @@ def _check_string(what: str, text: str) -> None:
         raise Refused("text_encoding", what=what) from None
 
 
-def _decode(what: str, raw: bytes) -> str:
+def decoded(what: str, raw: bytes) -> str:
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -247,22 +247,22 @@ def _pairs(encoded: bytes, what: str) -> Iterator[tuple[str, str]]:
     for piece in encoded.split(b"&"):
         if piece:
             name, _, value = piece.replace(b"+", b" ").partition(b"=")
-            yield _decode(what, unquote_to_bytes(name)), _decode(what, unquote_to_bytes(value))
+            yield decoded(what, unquote_to_bytes(name)), decoded(what, unquote_to_bytes(value))
 
 
 def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, str | Upload]]:
     found: list[tuple[str, str | Upload]] = []
 
     def on_field(field: Any) -> None:
-        name = _decode("The form", field.field_name or b"")
-        found.append((name, _decode("The form", field.value or b"")))
+        name = decoded("The form", field.field_name or b"")
+        found.append((name, decoded("The form", field.value or b"")))
 
     def on_file(file: Any) -> None:
-        name = _decode("The form", file.field_name or b"")
+        name = decoded("The form", file.field_name or b"")
         file.file_object.seek(0)
         content = file.file_object.read()
         file.close()
-        found.append((name, Upload(_decode("The form", file.file_name or b""), content)))
+        found.append((name, Upload(decoded("The form", file.file_name or b""), content)))
 
     try:
         python_multipart.parse_form(
@@ -273,7 +273,7 @@ def _multipart(body: bytes, content_type: str) -> Iterator[tuple[str, str | Uplo
     return iter(found)
 
 
-def _grow(tree: Tree, pairs: Iterable[tuple[str, str | Upload]]) -> Tree:
+def grow(tree: Tree, pairs: Iterable[tuple[str, str | Upload]]) -> Tree:
     """Put each pair where its name's brackets say."""
     for count, (name, value) in enumerate(pairs):
         if count >= FORM_FIELDS:

@@ -17,6 +17,7 @@ def routes() -> list[BaseRoute]:
         instance,
         lists,
         markers,
+        media,
         nothing_yet,
         notifications,
         oauth,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from typing import Final
+from contextlib import ExitStack, suppress
+from typing import Final, Literal
+
+import msgspec
 
 from covey.delivery.audience import Relations
 from covey.edge import queues
 from covey.edge.access import secret_hash
 from covey.edge.cursor import Cursor, Page
 from covey.edge.known import is_known
+from covey.edge.media import register as register_media
 from covey.edge.passwords import hash_password
 from covey.edge.rates import subject_of
-from covey.edge.requests import Parameters, Upload
+from covey.edge.requests import Parameters
 from covey.edge.text import normal, parse, tag_name
+from covey.edge.uploads import read_upload
 from covey.errors import Refused
 from covey.limits import PAGE_POSTS_MAX
 from covey.mastodon.door import EMPTY_LIST, Answer, Call, operation, refusal
@@ -22,6 +26,7 @@ from covey.mastodon.entities import REACH_WORDS, entities, joined
 from covey.mastodon.oauth import issue
 from covey.mastodon.pages import cursor_of, ids_of, listed
 from covey.mastodon.quotes import POLICIES
+from covey.media.work import UPLOAD
 from covey.messages import SERVER, Field, Profile, QuotePolicy, Register
 from covey.state.queries import AccountRow, Snapshot
 
@@ -98,22 +103,58 @@ def _own(call: Call) -> Answer:
         return Answer(entities(call.edge).own_account(snapshot, row))
 
 
-@operation("PATCH", "/api/v1/accounts/update_credentials", "write:accounts")
+@operation("PATCH", "/api/v1/accounts/update_credentials", "write:accounts", reads=False)
 async def update_credentials(call: Call) -> Answer:
     """What is not said stays as it is."""
+    with ExitStack() as jobs:
+        media, count = call.edge.media, call.edge.count
+        # a form with no file is not counted as one that sends some
+        job = jobs.enter_context(media.upload(call.account))
+        names: dict[str, str] = {name: name for name in _PICTURES}
+        call.parameters, sent = await read_upload(call.scope, call.receive, job.path, names)
+        pictures = {}
+        for name in _PICTURES:
+            if name in sent:
+                await count("media", str(call.account))
+                sent[name].path.rename(job.path / UPLOAD)
+                pictures[name] = await register_media(call.edge, call.account, job, use=name)
+            elif call.parameters.text(name):
+                why = "a file is needed, in a multipart form"
+                raise Refused("parameter_malformed", name=name, why=why)
     with call.edge.snapshot() as snapshot:
         row = account_of(call, snapshot, call.account)
-    await call.edge.submit(call.account, _profile(call, row))
+    message = _profile(call, row)
+    message = msgspec.structs.replace(message, **pictures)
+    await call.edge.submit(call.account, message)
+    return _own(call)
+
+
+_PICTURES: Final[tuple[Literal["avatar", "header"], ...]] = ("avatar", "header")
+
+
+@operation("DELETE", "/api/v1/profile/avatar", "write:accounts")
+async def delete_avatar(call: Call) -> Answer:
+    return await _without(call, "avatar")
+
+
+@operation("DELETE", "/api/v1/profile/header", "write:accounts")
+async def delete_header(call: Call) -> Answer:
+    return await _without(call, "header")
+
+
+async def _without(call: Call, picture: Literal["avatar", "header"]) -> Answer:
+    """The default picture stands there again."""
+    call.parameters = Parameters({})
+    with call.edge.snapshot() as snapshot:
+        row = account_of(call, snapshot, call.account)
+    message = msgspec.structs.replace(_profile(call, row), **{picture: 0})
+    await call.edge.submit(call.account, message)
     return _own(call)
 
 
 def _profile(call: Call, row: AccountRow) -> Profile:
     """Raises Refused."""
     parameters = call.parameters
-    for name in ("avatar", "header"):
-        picture = parameters.tree.get(name)
-        if picture and not (isinstance(picture, Upload) and not picture.content):
-            raise Refused("not_there_yet", what=f"a picture of one's own ({name})")
     note, mentions, tags, links = row.note, *row.facets
     if "note" in parameters:
         note, mentions, tags, links = parse(parameters.text("note"), call.edge.settings)
@@ -136,6 +177,8 @@ def _profile(call: Call, row: AccountRow) -> Profile:
         sensitive=source.boolean("sensitive", bool(row.sensitive)),
         locked=parameters.boolean("locked", bool(row.locked)),
         quotes=_quotes(source, row),
+        avatar=row.avatar,
+        header=row.header,
     )
 
 

@@ -22,6 +22,7 @@ from covey.edge.images import avatar_url, header_url
 from covey.edge.queues import Keeps, OwnPoll, flags, keeps, marks, polls
 from covey.edge.render import account_url, post_url, render, tag_url
 from covey.edge.text import parse
+from covey.mastodon.attachments import attachments
 from covey.mastodon.door import encode
 from covey.mastodon.filtered import filtered
 from covey.mastodon.quotes import NO_QUOTE, approval, approval_of_own, quotes
@@ -289,6 +290,8 @@ class Entities:
             {"name": name, "url": tag_url(self.public_url, name)}
             for name in dict.fromkeys(tag.name for tag in tags)
         ]
+        if row.media_column:
+            status["media_attachments"] = attachments(snapshot, row.media, self.public_url)
         status["application"] = self._app(snapshot, row.app)
         status["reblog"] = None
         return status
@@ -398,10 +401,10 @@ class Entities:
             row = msgspec.structs.replace(
                 row, display_name="", note="", facets_column=b"", fields_column=b"", bot=0,
                 discoverable=0, indexable=0, locked=0, role="member", followers_count=0,
-                following_count=0, posts_count=0, last_post=0,
+                following_count=0, posts_count=0, last_post=0, avatar_file=None, header_file=None,
             )  # fmt: skip
         url = account_url(self.public_url, row.name)
-        avatar, header = avatar_url(self.public_url, row.name), header_url(self.public_url)
+        avatar, header = avatar_url(self.public_url, row), header_url(self.public_url, row)
         mentions, tags, links = row.facets
         names = {
             name.lower(): name for name in self.named(snapshot, (mentions, tags, links)).values()

@@ -72,13 +72,16 @@ def filtered(
     if not filters:
         return {}
     known = [(row, row.keywords, frozenset(row.posts)) for row in filters]
+    rows = list(rows)
+    media = snapshot.media([number for row in rows for number in row.media])
     found: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         if row.account == account:
             continue
         poll = polls.get(row.id)
         options = poll.poll.options if poll else ()
-        text = "\n".join((row.warning, row.text, *options)).casefold()
+        shown = [media[number].description for number in row.media if number in media]
+        text = "\n".join((row.warning, row.text, *options, *shown)).casefold()
         for filter_, keywords, posts in known:
             words = [keyword.text for keyword in keywords if _meets(text, keyword)]
             if words or row.id in posts:

@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from covey import __version__
 from covey.edge.access import SCOPES
-from covey.edge.images import header_url
+from covey.edge.images import default_header_url
 from covey.limits import (
+    DESCRIPTION_CHARACTERS,
     DISPLAY_NAME_CHARACTERS,
     FEATURED_TAGS,
+    IMAGE_BYTES,
+    IMAGE_PIXELS,
     LINK_CHARACTERS,
+    MEDIA_PER_POST,
     NOTE_CHARACTERS,
     PINS_PER_ACCOUNT,
     POLL_OPTION_CHARACTERS,
@@ -22,9 +26,13 @@ from covey.limits import (
     POST_CHARACTERS,
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
+    VIDEO_BYTES,
+    VIDEO_FRAMES_PER_SECOND,
+    VIDEO_PIXELS,
 )
 from covey.mastodon.door import EMPTY_LIST, OPERATIONS, Answer, Call, as_json, operation
 from covey.mastodon.entities import VISIBILITY, entities
+from covey.mastodon.media import taken_types
 from covey.messages import id_at
 from covey.state.place import SETTINGS
 from covey.state.queries import Snapshot
@@ -68,17 +76,17 @@ _CONFIGURATION: Final[dict[str, Any]] = {
     },
     "statuses": {
         "max_characters": POST_CHARACTERS,
-        "max_media_attachments": 0,
+        "max_media_attachments": MEDIA_PER_POST,
         "characters_reserved_per_url": LINK_CHARACTERS,
     },
     "media_attachments": {
         "supported_mime_types": [],
-        "description_limit": 0,
-        "image_size_limit": 0,
-        "image_matrix_limit": 0,
-        "video_size_limit": 0,
-        "video_frame_rate_limit": 0,
-        "video_matrix_limit": 0,
+        "description_limit": DESCRIPTION_CHARACTERS,
+        "image_size_limit": IMAGE_BYTES,
+        "image_matrix_limit": IMAGE_PIXELS,
+        "video_size_limit": VIDEO_BYTES,
+        "video_frame_rate_limit": VIDEO_FRAMES_PER_SECOND,
+        "video_matrix_limit": VIDEO_PIXELS,
     },
     "polls": {
         "max_options": POLL_OPTIONS,
@@ -87,7 +95,12 @@ _CONFIGURATION: Final[dict[str, Any]] = {
         "max_expiration": POLL_SECONDS_MAX,
     },
 }
-"""What is not there yet has limit 0."""
+
+
+def _configuration() -> dict[str, Any]:
+    """With the types that this machine's programs can look into."""
+    media = {**_CONFIGURATION["media_attachments"], "supported_mime_types": taken_types()}
+    return {**_CONFIGURATION, "media_attachments": media}
 
 
 def _streaming_url(call: Call) -> str:
@@ -128,7 +141,7 @@ async def instance(call: Call) -> Answer:
         )
         contact, rules = _contact(call, snapshot), _rules(snapshot)
         registrations = _registrations(snapshot)
-    picture = header_url(call.public_url)
+    picture = default_header_url(call.public_url)
     return as_json(
         {
             "domain": settings.domain,
@@ -151,7 +164,7 @@ async def instance(call: Call) -> Answer:
                 },
                 # push is not there: a string, because clients read one, and empty
                 "vapid": {"public_key": ""},
-                **_CONFIGURATION,
+                **_configuration(),
                 "translation": {"enabled": False},
                 "limited_federation": True,
             },
@@ -191,12 +204,12 @@ async def instance_v1(call: Call) -> Answer:
                 "status_count": users[1] or 0,
                 "domain_count": 0,
             },
-            "thumbnail": header_url(call.public_url),
+            "thumbnail": default_header_url(call.public_url),
             "languages": list(settings.languages),
             "registrations": registrations in ("open", "approval"),
             "approval_required": registrations == "approval",
             "invites_enabled": False,
-            "configuration": _CONFIGURATION,
+            "configuration": _configuration(),
             "contact_account": contact,
             "rules": rules,
         }

@@ -33,6 +33,7 @@ from covey.errors import Refused
 from covey.mastodon.door import Answer, Call, as_json, encode, operation
 from covey.messages import SERVER, App, Grant, RevokeToken, Token
 from covey.state.access import OUT_OF_BAND
+from covey.state.queries import AccountRow
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -166,7 +167,7 @@ async def authorize_page(call: Call) -> Answer:
     assert account is not None
     return _page(
         f"Allow {wish.app.name}?",
-        _consent(call, wish, account.name, csrf.token(call.edge, cookie)),
+        _consent(call, wish, account, csrf.token(call.edge, cookie)),
     )
 
 
@@ -317,7 +318,7 @@ _WORDS: Final = {
 }
 
 
-def _consent(call: Call, wish: Wish, name: str, token: str) -> str:
+def _consent(call: Call, wish: Wish, account: AccountRow, token: str) -> str:
     wanted = "".join(f"<li>{_WORDS[scope]}</li>" for scope in wish.scopes.split())
     fields = {
         "client_id": wish.app.client_id,
@@ -343,8 +344,8 @@ def _consent(call: Call, wish: Wish, name: str, token: str) -> str:
     )
     title = escape(call.edge.settings.title)
     return f"""<h1>Allow {escape(wish.app.name)}?</h1>
-<p><img src="{escape(avatar_url("", name))}" alt="" width="48" height="48">
-You are logged in to {title} as <strong>@{escape(name)}</strong>.</p>
+<p><img src="{escape(avatar_url("", account))}" alt="" width="48" height="48">
+You are logged in to {title} as <strong>@{escape(account.name)}</strong>.</p>
 <p><strong>{escape(wish.app.name)}</strong>{where} wants to:</p>
 <ul>{wanted}</ul>
 <p>It does not learn your password. The answer goes to {goes_to}.</p>
@@ -504,7 +505,7 @@ async def userinfo(call: Call) -> Answer:
             "name": row.shown_name,
             "preferred_username": row.name,
             "profile": f"{call.public_url}/@{row.name}",
-            "picture": avatar_url(call.public_url, row.name),
+            "picture": avatar_url(call.public_url, row),
         }
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from covey.delivery.audience import Reach, Relations
 from covey.edge import queues
@@ -14,8 +14,10 @@ from covey.errors import Refused
 from covey.keys import client_key
 from covey.limits import NAME_CHARACTERS
 from covey.mastodon.accounts import people, people_cursor
+from covey.mastodon.attachments import attachments
 from covey.mastodon.door import Answer, Call, as_json, encode, operation
 from covey.mastodon.entities import REACH_WORDS, entities, joined, poll_fields
+from covey.mastodon.media import change_many, media_of
 from covey.mastodon.pages import cursor_of, ids_of, listed
 from covey.mastodon.quotes import policy_of
 from covey.mastodon.scheduled import draft_answer
@@ -45,10 +47,6 @@ from covey.messages import (
 )
 from covey.state.queries import PostRow, Snapshot
 
-_NOT_YET: Final = {
-    "media_ids": "media",
-}
-
 
 @operation("POST", "/api/v1/statuses", "write:statuses")
 async def create(call: Call) -> Answer:
@@ -66,7 +64,6 @@ async def create(call: Call) -> Answer:
 def _post(call: Call) -> Post:
     """Raises Refused."""
     parameters = call.parameters
-    _refuse_what_is_not_there(call)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
     author = call.edge.author(call.account)
     parent = quoted = None
@@ -93,6 +90,7 @@ def _post(call: Call) -> Post:
         quote_of=quoted.id if quoted else 0,
         poll=_poll(call),
         quotes=policy_of(call, author.quotes),
+        media=media_of(parameters),
     )
 
 
@@ -119,12 +117,6 @@ def _is_for_groups(
         return False
     rows = (snapshot.account_named(name) for name in {mention.name for mention in mentions})
     return any(row is not None and row.number in closed for row in rows)
-
-
-def _refuse_what_is_not_there(call: Call) -> None:
-    for name, what in _NOT_YET.items():
-        if call.parameters.values(name) not in ([], [{}], [""]):
-            raise Refused("not_there_yet", what=what)
 
 
 def _poll(call: Call) -> Poll | None:
@@ -261,7 +253,7 @@ async def history(call: Call) -> Answer:
                 "spoiler_text": version.warning,
                 "sensitive": bool(version.sensitive or version.warning),
                 "created_at": iso(version.stamp),
-                "media_attachments": [],
+                "media_attachments": attachments(snapshot, version.media, made.public_url),
                 "emojis": [],
             }
             if version.poll:
@@ -293,10 +285,11 @@ async def favourited_by(call: Call) -> Answer:
 async def edit(call: Call) -> Answer:
     """The whole new version; what is not said is not in it, but language and sensitive stay."""
     parameters = call.parameters
-    _refuse_what_is_not_there(call)
     with call.edge.snapshot() as snapshot:
         row = _row(call, snapshot, call.id)
+    media = media_of(parameters)
     text, mentions, tags, links = parse(parameters.text("status"), call.edge.settings)
+    await change_many(call, media)
     message = Edit(
         post=row.id,
         text=text,
@@ -307,6 +300,7 @@ async def edit(call: Call) -> Answer:
         tags=tags,
         links=links,
         poll=_poll(call),
+        media=media,
     )
     if "quote_approval_policy" in parameters:
         await call.edge.do(

@@ -22,6 +22,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangeMedia,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -30,6 +31,7 @@ from covey.messages import (
     DeleteConversation,
     DeleteFilter,
     DeleteList,
+    DeleteMedia,
     Dismiss,
     DismissRequest,
     DismissSuggestion,
@@ -40,6 +42,8 @@ from covey.messages import (
     Entry,
     Favourite,
     FeatureTag,
+    File,
+    FinishMedia,
     Follow,
     FollowTag,
     Grant,
@@ -62,6 +66,7 @@ from covey.messages import (
     Read,
     ReadAnnouncement,
     Register,
+    RegisterMedia,
     RejectFollow,
     RemoveFollower,
     RemoveFromGroup,
@@ -95,7 +100,11 @@ from covey.messages import (
     Vote,
 )
 from covey.oracle.reading import Reading
-from covey.oracle.rows import Account, Asked, Followed, List, Row, Said, Told
+from covey.oracle.rows import Account, Asked, Followed, List, Media, Row, Said, Told
+
+
+def _bytes(*files: File | None) -> int:
+    return sum(file.size for file in files if file)
 
 
 class Model(Reading):
@@ -145,10 +154,31 @@ class Model(Reading):
                 self.sessions[hash_] = actor
             case CloseSession(session_hash=hash_):
                 del self.sessions[hash_]
+            case RegisterMedia(file=file, small=small):
+                until = self.stamp + limits.MEDIA_UNUSED_MS
+                self.media[number] = Media(
+                    actor, "ready" if message.ready else "processing", _bytes(file, small),
+                    (message.description, message.focus_x, message.focus_y), None, until,
+                )  # fmt: skip
+                self._later(until, "media", actor, 0)
+            case FinishMedia(media=which, file=done, small=small):
+                self.media[which].state = "ready" if done else "failed"
+                self.media[which].bytes = _bytes(done, small)
+            case ChangeMedia(media=which):
+                words = (message.description, message.focus_x, message.focus_y)
+                self.media[which].words = words
+            case DeleteMedia(media=which):
+                del self.media[which]
             case Profile():
                 if self.accounts[actor].locked and not message.locked:
                     self._later(self.stamp, "accept_follows", actor, 0)
                 self.accounts[actor].locked = message.locked
+                for use, which in (("avatar", message.avatar), ("header", message.header)):
+                    for other, picture in list(self.media.items()):
+                        if picture.shown_by == (use, actor) and other != which:
+                            del self.media[other]
+                    if which:
+                        self.media[which].shown_by = (use, actor)
             case Follow(account=target):
                 before = self.follows.get((actor, target))
                 asks = before is None and self.accounts[target].locked
@@ -255,12 +285,14 @@ class Model(Reading):
                 self._edit(actor, message)
             case Draft(at=at, post=post):
                 self.drafts[number] = (actor, at, post)
+                self._show(post.media, ("draft", number))
                 self._later(at, "release", actor, number)
             case ChangeDraft(number=which, at=at):
                 self.drafts[which] = (actor, at, self.drafts[which][2])
                 self.dues[which] = (at, actor, which)
             case CancelDraft(number=which):
                 self._drop_draft(which)
+                self._let_go(("draft", which))
             case Bookmark(post=post):
                 self.bookmarks[actor, post] = number
             case Unbookmark(post=post):
@@ -403,6 +435,12 @@ class Model(Reading):
                 author, _, post = self.drafts.pop(subject)
                 if id_:
                     self._post(author, post, id_)
+                else:
+                    self._let_go(("draft", subject))
+            case "media":
+                for number, one in list(self.media.items()):
+                    if one.account == account and not one.shown_by and one.expires <= self.stamp:
+                        del self.media[number]
             case "poll":
                 row = self.row(subject)
                 assert row is not None
@@ -444,6 +482,7 @@ class Model(Reading):
 
     def _dissolve(self, account: int) -> None:
         """All that a closed account held goes. Whom it blocked stays blocked."""
+        self.media = {n: one for n, one in self.media.items() if one.account != account}
         for follower, followed in list(self.follows):
             if account in (follower, followed):
                 self._unfollow(follower, followed)
@@ -583,7 +622,7 @@ class Model(Reading):
         return Said(
             message.text, message.language, message.warning, message.sensitive,
             tuple(sorted({tag.name for tag in message.tags})),
-            message.poll.options if message.poll else (), self.stamp, self.number,
+            message.poll.options if message.poll else (), message.media, self.stamp, self.number,
         )  # fmt: skip
 
     def _ask(self, row: Row, poll: Poll) -> None:
@@ -602,6 +641,7 @@ class Model(Reading):
         row = self.row(message.post)
         assert row is not None
         row.versions.append(self._said(message))
+        self._show(message.media, ("post", row.id))
         if not self._same_poll(row.poll, message.poll):
             row.poll = None
             if message.poll:
@@ -642,6 +682,7 @@ class Model(Reading):
         self._add(row)
         if quoted:
             self.quoting.setdefault(quoted.id, []).append(row)
+        self._show(message.media, ("post", id_))
         if message.poll:
             self._ask(row, message.poll)
         if message.visibility == "direct":
@@ -680,9 +721,23 @@ class Model(Reading):
         assert row is not None
         self._bury(row)
 
+    def _show(self, numbers: tuple[int, ...], by: tuple[str, int]) -> None:
+        for number in numbers:
+            self.media[number].shown_by = by
+
+    def _let_go(self, by: tuple[str, int]) -> None:
+        """What was shown by it goes in a day, unless something else shows it."""
+        until = self.stamp + limits.MEDIA_UNUSED_MS
+        for one in self.media.values():
+            if one.shown_by == by:
+                one.shown_by, one.expires = None, until
+                self._later(until, "media", one.account, 0)
+
     def _bury(self, row: Row) -> None:
         row.deleted = True
         row.poll = None
+        if any(version.media for version in row.versions):
+            self._let_go(("post", row.id))
         self._take_back(row.number if row.boost_of else 0)
         self.pins.pop((row.author, row.id), None)
         thread = self.thread_of(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from covey import limits
 from covey.messages import App, NotificationPolicy, Post, Report, SetFilter
-from covey.oracle.rows import Account, Followed, List, Row, Told
+from covey.oracle.rows import Account, Followed, List, Media, Row, Told
 
 
 class Reading:
@@ -94,6 +94,7 @@ class Reading:
         self.read_announcements: set[tuple[int, int]] = set()
         self.reactions: set[tuple[int, str, int]] = set()
         """(announcement, name, account)."""
+        self.media: dict[int, Media] = {}
 
     # --- looking up ---------------------------------------------------------------------------
 

@@ -39,6 +39,19 @@ class List:
     """account → number of the message that added it."""
 
 
+@dataclass(slots=True)
+class Media:
+    account: int
+    state: str
+    """processing, ready or failed"""
+    bytes: int
+    words: tuple[str, int, int]
+    """Description and focus."""
+    shown_by: tuple[str, int] | None = None
+    """("post", id), ("draft", number), ("avatar" or "header", account)."""
+    expires: int = 0
+
+
 class Said(NamedTuple):
     """What a post says, since when, and by which message."""
 
@@ -49,6 +62,7 @@ class Said(NamedTuple):
     tags: tuple[str, ...]
     options: tuple[str, ...]
     """Of its poll."""
+    media: tuple[int, ...]
     stamp: int
     number: int
 

@@ -21,6 +21,7 @@ from covey.limits import (
     TAGS_PER_POST,
 )
 from covey.messages import SERVER, Entry, Password, Profile, Register, SetRole
+from covey.state.media import check_pictures, show_pictures
 from covey.state.place import check_registration, is_pending, use_invite
 from covey.state.rules import apply_of, check_of
 from covey.state.standing import require_role, stand
@@ -209,6 +210,7 @@ def check_profile(state: State, actor: int, message: Profile, stamp: int) -> Non
         check_text("A field's name", field.name, PROFILE_FIELD_CHARACTERS, lines=False)
         check_text("A field's value", field.value, PROFILE_FIELD_CHARACTERS, lines=False)
     check_language(message.language)
+    check_pictures(state, actor, message)
 
 
 @apply_of(Profile)
@@ -219,16 +221,17 @@ def apply_profile(state: State, entry: Entry, message: Profile, outcome: Outcome
     state.execute(
         "update accounts set display_name = ?, note = ?, facets = ?, fields = ?, bot = ?,"
         " discoverable = ?, indexable = ?, language = ?, visibility = ?, sensitive = ?, locked = ?,"
-        " quotes = ?, changed = ? where number = ?",
+        " quotes = ?, avatar = ?, header = ?, changed = ? where number = ?",
         (
             message.display_name, message.note,
             encode_facets(mentions, message.note_tags, message.note_links),
             msgspec.msgpack.encode(message.fields) if message.fields else b"",
             message.bot, message.discoverable, message.indexable, message.language,
-            message.visibility, message.sensitive, message.locked, message.quotes, entry.number,
-            entry.actor,
+            message.visibility, message.sensitive, message.locked, message.quotes, message.avatar,
+            message.header, entry.number, entry.actor,
         ),
     )  # fmt: skip
+    show_pictures(state, entry.actor, message)
     outcome.profiles = entry.number
 
 

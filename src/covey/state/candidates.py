@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from covey.delivery.audience import Candidate, Reach
@@ -35,6 +35,15 @@ def numbers_of(column: bytes) -> tuple[int, ...]:
 
 def column_of(numbers: Collection[int]) -> bytes:
     return array("I", numbers).tobytes() if numbers else b""
+
+
+def encode_media(numbers: Sequence[int]) -> bytes:
+    """The bytes of a column `media`."""
+    return array("q", numbers).tobytes() if numbers else b""
+
+
+def decode_media(column: bytes) -> tuple[int, ...]:
+    return tuple(array("q", column)) if column else ()
 
 
 def may_see(graph: Graph, post: Candidate, account: int) -> bool:

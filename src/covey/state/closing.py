@@ -34,6 +34,7 @@ from covey.messages import (
     UnfollowTag,
     Unmute,
 )
+from covey.state.media import drop_media
 from covey.state.moderation import cut_access
 from covey.state.posts import bury
 from covey.state.rules import APPLIES, apply_of, check_of
@@ -74,6 +75,10 @@ def _bury(state: State, entry: Entry, outcome: Outcome, found: Any) -> None:
     bury(state, entry, outcome, found, told=False)
 
 
+def _drop(state: State, entry: Entry, outcome: Outcome, found: Any) -> None:
+    drop_media(state, found)
+
+
 PARTS: Final[tuple[tuple[str, End], ...]] = (
     ("select session_hash from sessions where account = :a",
      _by(lambda hash_: CloseSession(session_hash=hash_))),
@@ -85,6 +90,8 @@ PARTS: Final[tuple[tuple[str, End], ...]] = (
     ("select follower from follows where followed = :a", _by(lambda a: RemoveFollower(account=a))),
     ("select follower from follow_requests where followed = :a",
      _by(lambda a: RejectFollow(account=a))),
+    # before what shows them: nothing is let go for a day then
+    ("select number from media where account = :a", _drop),
     ('select "group" from memberships where account = :a', _by(lambda g: LeaveGroup(group=g))),
     ("select number from drafts where account = :a", _by(lambda n: CancelDraft(number=n))),
     ("select id from posts where account = :a and deleted = 0 and id > :after order by id", _bury),
@@ -127,7 +134,7 @@ def apply_close_account(
     stand(state, entry, outcome, account, "closed")
     state.execute(
         "update accounts set display_name = '', note = '', facets = x'', fields = x'', email = '',"
-        " password_hash = '' where number = ?",
+        " password_hash = '', avatar = 0, header = 0 where number = ?",
         (account,),
     )
     cut_access(state, entry, outcome, account)

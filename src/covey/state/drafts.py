@@ -16,6 +16,7 @@ from covey.errors import Refused
 from covey.limits import DRAFT_MS_MAX, DRAFTS_PER_ACCOUNT
 from covey.messages import CancelDraft, ChangeDraft, Draft, Entry, Post, encode
 from covey.state.accounts import require_account
+from covey.state.media import let_go, show_media
 from covey.state.posts import apply_post, check_post
 from covey.state.rules import apply_of, check, check_of
 from covey.state.state import Outcome, State
@@ -57,6 +58,8 @@ def apply_draft(state: State, entry: Entry, message: Draft, outcome: Outcome) ->
         "insert into drafts values (?, ?, ?, ?)",
         (entry.number, entry.actor, message.at, encode(message.post)),
     )
+    if message.post.media:
+        show_media(state, message.post.media, "draft", entry.number)
     schedule(state, entry, message.at, "release", entry.actor, entry.number)
 
 
@@ -81,6 +84,7 @@ def check_cancel_draft(state: State, actor: int, message: CancelDraft, stamp: in
 def apply_cancel_draft(state: State, entry: Entry, message: CancelDraft, outcome: Outcome) -> None:
     for table in ("drafts", "dues"):
         state.execute(f"delete from {table} where number = ?", (message.number,))
+    let_go(state, entry, "draft", message.number)
 
 
 def posts_now(state: State, number: int, stamp: int) -> bool:
@@ -105,3 +109,5 @@ def release(
     if draft is not None and entry.id:
         by_author = msgspec.structs.replace(entry, actor=draft[0], message=draft[1])
         apply_post(state, by_author, draft[1], outcome)
+    else:
+        let_go(state, entry, "draft", number)

@@ -15,8 +15,9 @@ from covey.errors import Refused
 from covey.limits import EDITS_PER_POST, ROWS_PER_MESSAGE
 from covey.messages import Edit, Entry
 from covey.state.accounts import number_of, require_account
-from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, may_see
+from covey.state.candidates import FROZEN, FROZEN_COLUMNS, candidate_of, encode_media, may_see
 from covey.state.changes import changed
+from covey.state.media import check_media, show_media
 from covey.state.notifications import notify
 from covey.state.polls import (
     check_poll,
@@ -35,14 +36,14 @@ from covey.state.time import due_of, schedule
 TOLD_PER_DUE: Final = ROWS_PER_MESSAGE // 2
 """Those who boosted it, told by one message; the rest are the rows of the edit itself."""
 
-_WORDS: Final = "language, warning, sensitive, text, facets"
+_WORDS: Final = "language, warning, sensitive, text, facets, media"
 
 
 @check_of(Edit)
 def check_edit(state: State, actor: int, message: Edit, stamp: int) -> None:
     require_account(state, actor)
     row = state.row(
-        "select account, text, language, warning, sensitive from posts"
+        "select account, text, language, warning, sensitive, media from posts"
         " where id = ? and deleted = 0 and boost_of = 0",
         (message.post,),
     )
@@ -51,8 +52,13 @@ def check_edit(state: State, actor: int, message: Edit, stamp: int) -> None:
     check_words(message)
     if message.poll is not None:
         check_poll(message.poll)
+    if message.media:
+        check_media(state, actor, message.media, stamp, message.post)
     poll = poll_of(state, message.post)
-    words = (message.text, message.language, message.warning, message.sensitive)
+    words = (
+        message.text, message.language, message.warning, message.sensitive,
+        encode_media(message.media),
+    )  # fmt: skip
     totals = message.poll is not None and message.poll.hide_totals
     if (
         row[1:] == words
@@ -76,21 +82,24 @@ def apply_edit(state: State, entry: Entry, message: Edit, outcome: Outcome) -> N
     if row is None:
         return
     post = candidate_of(row)
-    since, *words = row[FROZEN_COLUMNS:]
+    since, *words, media = row[FROZEN_COLUMNS:]
     poll = poll_of(state, id_)
     known = _ever_mentioned(state, id_, words[-1], post.mentioned)
     state.execute(
-        "insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (id_, number, since, *words, poll.options_column if poll else b""),
+        "insert into versions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (id_, number, since, *words, poll.options_column if poll else b"", media),
     )
     mentions, mentioned = resolved(state, entry.actor, message.mentions)
     state.execute(
-        f"update posts set ({_WORDS}, edited, changed) = (?, ?, ?, ?, ?, ?, ?) where id = ?",
+        f"update posts set ({_WORDS}, edited, changed) = (?, ?, ?, ?, ?, ?, ?, ?) where id = ?",
         (
             message.language, message.warning, message.sensitive, message.text,
-            encode_facets(mentions, message.tags, message.links), entry.stamp, number, id_,
+            encode_facets(mentions, message.tags, message.links), encode_media(message.media),
+            entry.stamp, number, id_,
         ),
     )  # fmt: skip
+    if message.media:
+        show_media(state, message.media, "post", id_)
     if post.visibility == Reach.PUBLIC:
         before = dict.fromkeys(tag.name for tag in decode_facets(words[-1])[1])
         _retag(state, id_, before, dict.fromkeys(tag.name for tag in message.tags))

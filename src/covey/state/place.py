@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from covey.errors import Refused
@@ -10,6 +11,8 @@ from covey.limits import (
     ANNOUNCEMENTS,
     INVITE_USES_MAX,
     INVITES_PER_ACCOUNT,
+    MEDIA_QUOTA_BYTES,
+    MEDIA_QUOTA_BYTES_MAX,
     REACTION_CHARACTERS,
     REACTIONS_PER_ANNOUNCEMENT,
     RULE_CHARACTERS,
@@ -40,6 +43,15 @@ SETTINGS: Final[dict[str, tuple[str, ...]]] = {
 """name → its values, the first unless another was set."""
 TEXTS: Final = ("extended_description", "privacy_policy", "terms_of_service")
 """Settings that are texts, empty unless one was set."""
+NUMBERS: Final[dict[str, tuple[int, int]]] = {
+    "media_quota": (MEDIA_QUOTA_BYTES, MEDIA_QUOTA_BYTES_MAX),
+}
+"""name → (what it is unless it was set, the most that it can be)."""
+
+
+def number_setting(state: State, name: str) -> int:
+    row = state.row("select value from settings where name = ?", (name,))
+    return int(row[0]) if row else NUMBERS[name][0]
 
 
 def setting_of(state: State, name: str) -> str:
@@ -50,6 +62,15 @@ def setting_of(state: State, name: str) -> str:
 @check_of(Setting)
 def check_setting(state: State, actor: int, message: Setting, stamp: int) -> None:
     require_role(state, actor, "administrator")
+    if message.name in NUMBERS:
+        most = NUMBERS[message.name][1]
+        # only ASCII digits: `int` reads other scripts' too
+        if not re.fullmatch(r"[0-9]{1,18}", message.value) or int(message.value) > most:
+            numbers = f"a whole number from 0 to {most}"
+            raise Refused("setting_malformed", name=message.name, values=numbers)
+        if number_setting(state, message.name) == int(message.value):
+            raise Refused("already_done")
+        return
     values = SETTINGS.get(message.name)
     if message.name in TEXTS:
         check_text("The text", message.value, SETTING_CHARACTERS)

@@ -34,11 +34,13 @@ from covey.state.candidates import (
     FROZEN_COLUMNS,
     candidate_of,
     column_of,
+    encode_media,
     may_see,
     numbers_of,
     standing,
 )
 from covey.state.changes import changed
+from covey.state.media import check_media, let_go, show_media
 from covey.state.notifications import notify, withdraw
 from covey.state.polls import check_poll, drop_poll, open_poll, schedule_end
 from covey.state.quotes import check_quote, count_quote
@@ -64,6 +66,8 @@ def check_post(state: State, actor: int, message: Post, stamp: int) -> None:
     check_words(message)
     if message.poll is not None:
         check_poll(message.poll)
+    if message.media:
+        check_media(state, actor, message.media, stamp)
     if not 0 <= message.app <= state.apps:
         raise Refused("app_unknown")
     if message.reply_to:
@@ -90,7 +94,7 @@ def _groups(state: State, actor: int, message: Post, mentioned: Iterable[int]) -
 def check_words(message: Post | Edit) -> None:
     """What a post, or a later version of one, says."""
     text = message.text
-    if not text or text.isspace():
+    if not message.media and (not text or text.isspace()):
         raise Refused("text_empty")
     count = counted(text, message.links) + len(message.warning)
     if count > POST_CHARACTERS or len(text) > 10 * POST_CHARACTERS:
@@ -160,16 +164,19 @@ def apply_post(state: State, entry: Entry, message: Post, outcome: Outcome) -> N
     execute(
         "insert into posts (id, number, account, visibility, reply_to, reply_account, boost_of,"
         " boost_account, mentioned, stamp, language, warning, sensitive, text, facets, app,"
-        " quote_of, quote_account, first_language, first_tags, groups, thread, quotes, changed)"
-        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " quote_of, quote_account, first_language, first_tags, groups, thread, quotes, media,"
+        " changed)"
+        " values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id_, number, actor, int(reach), message.reply_to, reply_account,
             column_of(mentioned), stamp, message.language, message.warning, message.sensitive,
             message.text, encode_facets(mentions, message.tags, message.links), message.app,
             message.quote_of, quote_account, message.language, " ".join(tags), column_of(groups),
-            thread, message.quotes, number,
+            thread, message.quotes, encode_media(message.media), number,
         ),
     )  # fmt: skip
+    if message.media:
+        show_media(state, message.media, "post", id_)
     if reach == Reach.PUBLIC:
         for tag in tags:
             execute("insert into tags values (?, ?, 1, 1)", (tag, id_))
@@ -222,18 +229,20 @@ def bury(state: State, entry: Entry, outcome: Outcome, id_: int, *, told: bool =
     `told`: live streams carry it, one post a message; of an account that is closed nobody sees any
     more."""
     row = state.row(
-        f"select {FROZEN}, number, edited, facets, quote_of from posts where id = ?", (id_,)
+        f"select {FROZEN}, number, edited, facets, quote_of, media from posts where id = ?", (id_,)
     )
     if row is None:
         return
     post = candidate_of(row)
-    made_by, edited, facets, quote_of = row[FROZEN_COLUMNS:]
+    made_by, edited, facets, quote_of, media = row[FROZEN_COLUMNS:]
     execute, number = state.execute, entry.number
     execute(
         "update posts set deleted = 1, text = '', warning = '', facets = x'', language = '',"
-        " sensitive = 0, app = 0, changed = ? where id = ?",
+        " sensitive = 0, app = 0, media = x'', changed = ? where id = ?",
         (number, id_),
     )
+    if media or edited:
+        let_go(state, entry, "post", id_)
     for account in post.mentioned:
         execute("delete from mentions where account = ? and post = ?", (account, id_))
     for tag in post.tags:

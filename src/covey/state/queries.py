@@ -27,7 +27,7 @@ from covey.delivery.audience import (
     listing,
 )
 from covey.messages import Field, RepliesPolicy
-from covey.state.candidates import FROZEN, candidate_of, numbers_of
+from covey.state.candidates import FROZEN, candidate_of, decode_media, numbers_of
 from covey.state.state import APPLICATION_ID, VERSION
 from covey.state.texts import Facets, decode_facets
 
@@ -62,6 +62,11 @@ class AccountRow(Struct, frozen=True):
     standing: str
     quotes: str
     """Who may quote its new posts: public, followers, nobody."""
+    avatar: int
+    header: int
+    """Numbers of media; 0: the default picture."""
+    avatar_file: str | None
+    header_file: str | None
 
     @property
     def is_away(self) -> bool:
@@ -110,6 +115,7 @@ class PostRow(Struct, frozen=True):
     edited: int
     """Stamp of the last edit; 0: never."""
     thread: int
+    media_column: bytes
     changed: int
     quotes_count: int
     quotes: str
@@ -129,6 +135,11 @@ class PostRow(Struct, frozen=True):
     def groups(self) -> tuple[int, ...]:
         """Numbers of the groups it is posted to."""
         return numbers_of(self.groups_column)
+
+    @property
+    def media(self) -> tuple[int, ...]:
+        """Numbers of the media it shows."""
+        return decode_media(self.media_column)
 
 
 class PostGist(Struct, frozen=True):
@@ -152,6 +163,32 @@ class PostGist(Struct, frozen=True):
     @property
     def groups(self) -> tuple[int, ...]:
         return numbers_of(self.groups_column)
+
+
+class MediaRow(Struct, frozen=True):
+    """A picture, film or sound."""
+
+    number: int
+    account: int
+    type: str
+    """image, gifv, video or audio"""
+    state: str
+    """processing, ready or failed"""
+    used_as: str
+    used_by: int
+    file: str
+    """Its name in the folder."""
+    width: int
+    height: int
+    small: str
+    """Likewise; empty: there is none."""
+    small_width: int
+    small_height: int
+    blurhash: str
+    milliseconds: int
+    description: str
+    focus_x: int
+    focus_y: int
 
 
 class ListRow(Struct, frozen=True):
@@ -188,13 +225,15 @@ class PositionRow(Struct, frozen=True):
 _ACCOUNT: Final = (
     "number, name, display_name, note, facets, fields, role, bot, discoverable, indexable,"
     " language, visibility, sensitive, followers_count, following_count, posts_count, last_post,"
-    " created, changed, locked, kind, standing, quotes"
+    " created, changed, locked, kind, standing, quotes, avatar, header,"
+    " (select file from media where media.number = avatar),"
+    " (select file from media where media.number = header)"
 )
 POST: Final = (
     "id, number, account, visibility, reply_to, reply_account, boost_of, boost_account, mentioned,"
     " deleted, stamp, language, warning, sensitive, text, facets, app, replies_count,"
-    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, changed,"
-    " quotes_count, quotes, quote_revoked"
+    " boosts_count, favourites_count, quote_of, quote_account, groups, edited, thread, media,"
+    " changed, quotes_count, quotes, quote_revoked"
 )
 """The columns of a PostRow, in its order."""
 PUBLIC: Final = (
@@ -205,6 +244,11 @@ GIST: Final = (
     "id, account, visibility, boost_of, quote_of, mentioned, groups, deleted, stamp, quote_revoked"
 )
 """The columns of a PostGist, in its order."""
+MEDIA: Final = (
+    "number, account, type, state, used_as, used_by, file, width, height, small, small_width,"
+    " small_height, blurhash, milliseconds, description, focus_x, focus_y"
+)
+"""The columns of a MediaRow, in its order."""
 _LIST: Final = "select number, account, title, replies, exclusive from lists"
 _AMONG: Final = "in carray(?)"
 
@@ -261,6 +305,11 @@ class Snapshot:
     def candidates(self, ids: Collection[int]) -> dict[int, Candidate]:
         rows = self.among(f"select {FROZEN} from posts where id {_AMONG}", ids)
         return {row[0]: candidate_of(row) for row in rows}
+
+    def media(self, numbers: Collection[int]) -> dict[int, MediaRow]:
+        """Those there are."""
+        rows = self.among(f"select {MEDIA} from media where number {_AMONG}", numbers)
+        return {row[0]: MediaRow(*row) for row in rows}
 
     def among(self, sql: str, values: Collection[int]) -> list[Any]:
         """All rows of `sql`, whose one parameter is `carray(?)` over `values`."""
@@ -352,6 +401,7 @@ class StateReader:
     """
 
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        self.path = path
         self.connection = open_database(path, mode="read", vfs=vfs)
         check_marks(self.connection, APPLICATION_ID, VERSION)
 

@@ -28,6 +28,9 @@ create table accounts (
     quotes text not null default 'public',       -- public, followers, nobody: who may quote new posts
     sensitive integer not null default 0,
     locked integer not null default 0,  -- who wants to follow has to ask
+    avatar integer not null default 0,  -- number of the media; 0: the default picture
+    header integer not null default 0,
+    media_bytes integer not null default 0,      -- of all its media: the quota goes by it
     kind text not null default 'person',         -- or 'group'
     standing text not null default 'active',     -- or pending, limited, suspended, closed
     followers_count integer not null default 0,
@@ -122,6 +125,7 @@ create table posts (
     app integer not null default 0,
     edited integer not null default 0,           -- stamp of the last edit
     thread integer not null default 0,           -- id of the post that began it
+    media blob not null default x'',    -- numbers of media, int64 little-endian each
     replies_count integer not null default 0,
     boosts_count integer not null default 0,
     quotes_count integer not null default 0,
@@ -131,6 +135,7 @@ create table posts (
     changed integer not null) strict;
 create unique index posts_by_number on posts (number);
 create index posts_by_account on posts (account, id);
+create index posts_with_media on posts (account, id) where media != x'';
 create index posts_public on posts (id)
     where visibility = 0 and boost_of = 0 and deleted = 0
     and (reply_to = 0 or reply_account = account);
@@ -149,7 +154,7 @@ create table tags (
 create table versions (                 -- what an edit replaced; number: of the edit
     post integer not null, number integer not null, stamp integer not null, -- since when it stood
     language text not null, warning text not null, sensitive integer not null, text text not null,
-    facets blob not null, poll blob not null,
+    facets blob not null, poll blob not null, media blob not null,
     primary key (post, number)) strict, without rowid;
 create table polls (
     post integer primary key, options blob not null,  -- msgpack [text, …]
@@ -160,6 +165,25 @@ create table polls (
 create table votes (
     post integer not null, account integer not null, choices blob not null, number integer not null,
     primary key (post, account)) strict, without rowid;
+create table media (
+    number integer primary key,         -- of the message that registered it
+    account integer not null,
+    type text not null,                 -- image, gifv, video, audio
+    state text not null,                -- processing, ready, failed
+    used_as text not null default '',   -- post, draft, avatar, header; '': nothing shows it
+    used_by integer not null default 0, -- post id, number of the draft, account
+    expires integer not null,           -- stamp, while nothing shows it
+    file text not null,                 -- its name in the folder; '': it failed
+    size integer not null, width integer not null, height integer not null,
+    small text not null,                -- likewise; '': there is none
+    small_size integer not null, small_width integer not null, small_height integer not null,
+    blurhash text not null, milliseconds integer not null,
+    description text not null, focus_x integer not null, focus_y integer not null) strict;
+create index media_by_account on media (account, number);
+create index media_by_file on media (file);
+create index media_by_small on media (small);
+create index media_unready on media (number) where state = 'processing';
+create index media_by_use on media (used_as, used_by) where used_as != '';
 create table drafts (
     number integer primary key, account integer not null, at integer not null,
     body blob not null) strict;         -- the message `post`, msgpack

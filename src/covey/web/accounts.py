@@ -269,6 +269,7 @@ async def save_settings(visit: Visit, form: Parameters) -> Response:
             discoverable=shown.discoverable, indexable=shown.indexable, language=shown.language,
             visibility=visibility_of(shown.visibility), sensitive=bool(before.sensitive),
             locked=shown.locked, quotes=before.quotes,  # type: ignore[arg-type]
+            avatar=before.avatar, header=before.header,
         )  # fmt: skip
 
     def check_fields() -> None:

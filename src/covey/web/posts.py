@@ -19,7 +19,7 @@ from covey.delivery.audience import STRANGER, Reach, visible
 from covey.edge.queues import OwnPoll, flags, marks, polls
 from covey.edge.render import post_url, render
 from covey.state.queries import AccountRow, PostRow, Snapshot
-from covey.web import templates
+from covey.web import pictures, templates
 from covey.web.times import age, age_tag, exact_tag, moment_tag, time_tag
 
 FRAGMENTS_MAX: Final = 4_096
@@ -142,6 +142,7 @@ class _Fragments:
         # names never change: only what is rendered now needs those it mentions
         self.load(chain.from_iterable((post.reply_account, *post.mentioned) for post in new))
         self.load(chain.from_iterable(post.mentioned for post in self._quoted.values()))
+        self._media = snapshot.media(list(chain.from_iterable(post.media for post in new)))
 
     def load(self, numbers: Iterable[int]) -> None:
         missing = {number for number in numbers if number} - self.accounts.keys()
@@ -212,7 +213,8 @@ class _Fragments:
             post.id in self._pinned,
             post.id in self._quiet,
         )
-        return post.id, post.changed, self.accounts[post.account].display_name, kind
+        author = self.accounts[post.account]
+        return post.id, post.changed, f"{author.display_name}\0{author.avatar_file}", kind
 
     def _render(self, post: PostRow, kind: _Kind) -> str:
         author = self.accounts[post.account]
@@ -226,6 +228,7 @@ class _Fragments:
             if answered
             else None,
             text=self.text(post),
+            media=pictures.shown(self._media, post.media),
             reach=self._reach(post),
             edited=exact_tag(post.edited) if post.edited else "",
             may_pin=kind.own and post.visibility != Reach.DIRECT,

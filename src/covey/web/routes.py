@@ -13,6 +13,7 @@ from covey.web import (
     groups,
     lists,
     notifications,
+    pictures,
     profiles,
     reading,
     search,
@@ -69,7 +70,7 @@ def routes() -> list[BaseRoute]:
         post("/settings", accounts.save_settings),
         post("/settings/password", accounts.change_password),
         post("/settings/session", accounts.close_session),
-        post("/post", writing.post),
+        post("/post", writing.post, files=pictures.FILES),
         post("/home/read", acts.mark_home_read),
         post("/notifications/read", acts.mark_notifications_read),
         post("/read/{queue:path}", acts.mark_read),
@@ -101,8 +102,10 @@ def get(path: str, function: PageFunction, *, member: bool = False) -> Route:
     return Route(path, Page(function, member=member), methods=["GET"])
 
 
-def post(path: str, function: FormFunction, *, member: bool = True) -> Route:
-    return Route(path, Form(function, member=member), methods=["POST"])
+def post(
+    path: str, function: FormFunction, *, member: bool = True, files: tuple[str, ...] = ()
+) -> Route:
+    return Route(path, Form(function, member=member, files=files), methods=["POST"])
 
 
 class _Nothing:

@@ -39,7 +39,7 @@ environment: Final = Environment(
 
 def avatar(account: AccountRow) -> str:
     """A path, not an address: the page's own host is the right one."""
-    return avatar_url("", account.name)
+    return avatar_url("", account)
 
 
 def counted(count: int, one: str, many: str) -> str:

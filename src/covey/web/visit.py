@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Final
 from urllib.parse import quote
@@ -29,7 +30,9 @@ from covey.edge.edge import Edge
 from covey.edge.rates import client_address, rates, subject_of
 from covey.edge.requests import Parameters, header, parse_body, parse_query, read_body
 from covey.edge.unread import Unread, unread
+from covey.edge.uploads import Sent, read_upload
 from covey.errors import Refused
+from covey.media.folder import Job
 from covey.state.queries import Snapshot
 from covey.web.templates import render
 
@@ -38,6 +41,7 @@ logger: Final = logging.getLogger("covey.edge")
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " media-src 'self';"
         " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -93,6 +97,9 @@ class Visit:
         self._visitor = "" if access else self.cookie(VISITOR_COOKIE)
         self._sets_visitor = False
         self._unread: dict[str, Unread] = {}
+        self.job: Job | None = None
+        self.sent: dict[str, Sent] = {}
+        """The files of a form that may have some, and where they lie."""
 
     # --- what was asked -----------------------------------------------------------------------
 
@@ -316,25 +323,35 @@ class Page(SlowPage):
 class Form:
     """An ASGI endpoint for POST. `member`: strangers log in first."""
 
-    def __init__(self, function: FormFunction, *, member: bool = True) -> None:
+    def __init__(
+        self, function: FormFunction, *, member: bool = True, files: tuple[str, ...] = ()
+    ) -> None:
         self._function = function
         self._member = member
+        self._files = {name: name for name in files}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = Visit(scope, receive)
         form = Parameters({})
-        try:
-            visit.count()
-            form = await visit.form()
-            if self._member and not visit.account:
-                raise Refused("log_in_needed")
-            visit.check_csrf(form)
-            response = await self._function(visit, form)
-        except Refused as refused:
-            response = visit.trouble(refused, **self._kept(visit, form))
-        except Exception:
-            logger.exception("a form failed: %r", scope["path"])
-            response = visit.trouble(Refused("internal"), **self._kept(visit, form))
+        with ExitStack() as held:
+            try:
+                visit.count()
+                if self._files and visit.account:
+                    visit.job = held.enter_context(visit.edge.media.upload(visit.account))
+                    form, visit.sent = await read_upload(
+                        scope, receive, visit.job.path, self._files
+                    )
+                else:
+                    form = await visit.form()
+                if self._member and not visit.account:
+                    raise Refused("log_in_needed")
+                visit.check_csrf(form)
+                response = await self._function(visit, form)
+            except Refused as refused:
+                response = visit.trouble(refused, **self._kept(visit, form))
+            except Exception:
+                logger.exception("a form failed: %r", scope["path"])
+                response = visit.trouble(Refused("internal"), **self._kept(visit, form))
         await response(scope, receive, send)
 
     def _kept(self, visit: Visit, form: Parameters) -> dict[str, object]:

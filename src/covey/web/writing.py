@@ -18,6 +18,7 @@ from covey.state.queries import AccountRow, PostRow, Snapshot
 from covey.state.texts import check_characters, check_language, check_text, counted
 from covey.web.acts import post_at
 from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
+from covey.web.pictures import Shown, own, sent
 from covey.web.posts import show
 from covey.web.templates import TO_GROUPS, VISIBILITIES
 from covey.web.visit import Visit, local
@@ -40,6 +41,14 @@ class ComposeForm(Struct):
     """Empty: it can't be chosen."""
     action: str = "/post"
     button: str = "Post"
+    pictures: bool = True
+    """Files can be sent with it."""
+    media: list[Shown] = []
+    """Those that were sent with it before."""
+
+    @property
+    def media_faults(self) -> bool:
+        return any(error.field == "media" for error in self.errors)
 
 
 def blank(visit: Visit, snapshot: Snapshot, viewer: AccountRow, text: str = "") -> ComposeForm:
@@ -91,18 +100,18 @@ async def post(visit: Visit, form: Parameters) -> Response:
     edge = visit.edge
     warning, language = kept(form, "warning").strip(), kept(form, "language")
     visibility, parent = kept(form, "visibility") or "public", form.id("reply_to")
-    errors: list[Fault] = []
+    media, errors = await sent(visit, form)
     try:
         text, mentions, tags, links = parse(kept(form, "text").strip(), edge.settings)
 
         def check_length() -> None:
-            if not text:
+            if not text and not media:
                 raise Refused("text_empty")
             count = counted(text, links) + len(warning)
             if count > POST_CHARACTERS:
                 raise Refused("text_long", what="Text", count=count, limit=POST_CHARACTERS)
 
-        errors = faults(
+        errors += faults(
             "text",
             [
                 check_length,
@@ -116,7 +125,7 @@ async def post(visit: Visit, form: Parameters) -> Response:
             message = Post(
                 text=text, visibility=visibility_of(visibility), language=language,
                 warning=warning, sensitive=bool(warning), reply_to=parent, mentions=mentions,
-                tags=tags, links=links,
+                tags=tags, links=links, media=media,
             )  # fmt: skip
             key = submission_key(form, text, warning, visibility, str(parent))
             accepted = await edge.submit(visit.account, message, key)
@@ -126,7 +135,7 @@ async def post(visit: Visit, form: Parameters) -> Response:
             raise
         errors = [fault(refused, "text")]
     with edge.snapshot() as snapshot:
-        return _again(visit, snapshot, form, errors)
+        return _again(visit, snapshot, form, errors, own(visit, snapshot, media))
 
 
 def _after(form: Parameters, id_: int) -> str:
@@ -135,7 +144,13 @@ def _after(form: Parameters, id_: int) -> str:
     return f"{back}#p{id_}" if kept(form, "reply_to") else back.partition("?")[0]
 
 
-def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Fault]) -> Response:
+def _again(
+    visit: Visit,
+    snapshot: Snapshot,
+    form: Parameters,
+    errors: list[Fault],
+    media: list[Shown],
+) -> Response:
     """The form once more, on a page of its own."""
     shown = ComposeForm(
         kept(form, "key") or new_key(), local(kept(form, "back")), kept(form, "reply_to"),
@@ -143,6 +158,7 @@ def _again(visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Faul
         kept(form, "visibility"), errors,
         any(error.field in ("warning", "language") for error in errors),
         _visibilities(visit, snapshot), button="Reply" if kept(form, "reply_to") else "Post",
+        media=media,
     )  # fmt: skip
     parent = snapshot.post(form.id("reply_to"))
     if parent is None or parent.deleted or not visible(parent, visit.relations(snapshot)):
@@ -171,17 +187,18 @@ async def edit(visit: Visit, form: Parameters) -> Response:
     warning, language = kept(form, "warning").strip(), kept(form, "language")
     with edge.snapshot() as snapshot:
         post = _own(visit, snapshot)
-        own = polls(snapshot, visit.account, [post.id]).get(post.id)
+        asked = polls(snapshot, visit.account, [post.id]).get(post.id)
     # the same poll goes on as it is, whatever this says of its end
     poll = Poll(
-        own.poll.options, POLL_SECONDS_MIN, bool(own.poll.multiple), bool(own.poll.hide_totals)
-    ) if own else None  # fmt: skip
+        asked.poll.options, POLL_SECONDS_MIN, bool(asked.poll.multiple),
+        bool(asked.poll.hide_totals),
+    ) if asked else None  # fmt: skip
     try:
         text, mentions, tags, links = parse(kept(form, "text").strip(), edge.settings)
         message = Edit(
             post=post.id, text=text, language=language, warning=warning,
             sensitive=bool(warning or (post.sensitive and not post.warning)), mentions=mentions,
-            tags=tags, links=links, poll=poll,
+            tags=tags, links=links, poll=poll, media=post.media,
         )  # fmt: skip
         await edge.do(visit.account, message)
         return visit.redirect(visit.scope["path"].removesuffix("/edit"))
@@ -202,6 +219,7 @@ async def edit(visit: Visit, form: Parameters) -> Response:
 def _edit_form(visit: Visit) -> ComposeForm:
     return ComposeForm(
         new_key(), "", visibilities=(), action=visit.scope["path"], button="Save",
+        pictures=False,
     )  # fmt: skip
 
 

@@ -152,6 +152,8 @@ def marks_of(row: PostRow, poll: PollRow | None) -> str:
         found.append("hpoll")
     if row.facets[2]:
         found.append("hlink")
+    if row.media_column:
+        found.append("hmedia")
     if row.quote_of:
         found.append("hquote")
     if row.reply_to:
