@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.mastodon.api import Api, World, world
 
+from covey.limits import CHANGES_MS
 from covey.messages import CreateList, FollowTag
 
 QUEUES = "/api/covey/v1/queues"
@@ -195,3 +196,15 @@ def _answers(here: World) -> int:
     account = here.site.accounts["parrot"]
     client = httpx.Client(base_url=here.site.url)
     return len(client.get(f"/api/v1/accounts/{account}/statuses").json())
+
+
+def test_past_what_changes_keep_every_post_still_comes(here: World) -> None:
+    ada, bea = here.api("ada"), here.api("bea")
+    begin = ada.get(HOME)["cursor"]
+    post = bea.status("Before")["id"]
+    bea.json("PUT", f"/api/v1/statuses/{post}", {"status": "As it is now"})
+    here.site.skew_ms += CHANGES_MS + 60_000
+    later = bea.status("After a week")["id"]
+    items = [item for item in ada.get(HOME, cursor=begin)["items"] if item["event"] == "new"]
+    assert shape(items) == [("new", post), ("new", later)]
+    assert "As it is now" in items[0]["status"]["content"]
