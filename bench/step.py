@@ -1,10 +1,9 @@
 """The engine's CPU a post, in one process and without a socket:
 `python -m bench.step [--follows F.csv --posts P.txt] [--profile]`.
 
-What `bench.engine` measures, but for the socket: frames are decoded, batches run, answers packed;
+What `bench.engine` measures, but for the socket: frames are decoded, batches run, answers packed,
 the log is synced, the state's write-ahead file checkpointed. The shares of parts are found by
-looking every millisecond of CPU where the program stands (`--profile`), which costs next to
-nothing.
+looking every millisecond of CPU where the program stands (`--profile`), at next to no cost.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from tests.oracle import Oracle
 
+from covey import limits
 from covey.messages import (
     SERVER,
     AcceptFollow,
@@ -89,6 +90,7 @@ from covey.messages import (
     RepliesPolicy,
     Report,
     Restore,
+    RevokeApp,
     RevokeQuote,
     RevokeToken,
     SetFilter,
@@ -100,6 +102,8 @@ from covey.messages import (
     Suspend,
     Tag,
     Token,
+    TotpOff,
+    TotpOn,
     Unblock,
     UnblockDomain,
     Unbookmark,
@@ -113,6 +117,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UseSession,
     Visibility,
     Vote,
 )
@@ -129,6 +134,8 @@ TAGS = ["birds", "trees"]
 REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
 QUOTES: list[QuotePolicy] = ["public", "followers", "nobody"]
 LANGUAGES = ["en", "de", "fa"]
+RECOVERY = [bytes([n]) * 32 for n in range(100, 111)]
+"""Of recovery codes; each account has all of them but the first, or but the last."""
 MINUTE_MS = 60_000
 
 
@@ -169,7 +176,8 @@ READING = {
 
 EVERYTHING = {
     **READING, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
-    "revoke_token": 1, "open_session": 2, "close_session": 1,
+    "revoke_token": 1, "revoke_app": 1, "open_session": 3, "use_session": 1, "close_session": 2,
+    "totp_on": 2, "totp_off": 1,
     "feature_tag": 1, "unfeature_tag": 1,
     "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
     "sign_up": 3, "note": 1, "endorse": 1, "unendorse": 1, "block_domain": 1, "unblock_domain": 1,
@@ -485,6 +493,9 @@ class Teller:
             case "token":
                 hash_, code = bytes([16 + what % 8]) * 32, b""
                 app, account, scopes = 1, self._account(whom), "read"
+                if how % 6 == 0:
+                    name = f"bot {what % 2}"
+                    return Token(token_hash=hash_, app=0, account=account, scopes=scopes, name=name)
                 if how % 2 and oracle.grants:
                     code = list(oracle.grants)[how % len(oracle.grants)]
                     app, account, scopes, _ = oracle.grants[code]
@@ -493,10 +504,24 @@ class Teller:
                 )
             case "revoke_token":
                 return RevokeToken(token_hash=bytes([16 + what % 8]) * 32)
+            case "revoke_app":
+                return RevokeApp(app=how % 3)
             case "open_session":
-                return OpenSession(session_hash=hash_, agent="Browser")
+                # of the codes some were used before, and some are of another account
+                recovery = RECOVERY[how % len(RECOVERY)] if how % 5 == 0 else b""
+                return OpenSession(
+                    session_hash=hash_, agent="Browser", step=0 if recovery else how % 8,
+                    recovery_hash=recovery,
+                )  # fmt: skip
+            case "use_session":
+                return UseSession(session_hash=hash_)
             case "close_session":
-                return CloseSession(session_hash=hash_)
+                return CloseSession(session_hash=hash_, others=how % 3 == 0)
+            case "totp_on":
+                codes = RECOVERY[actor % 2 :][: limits.RECOVERY_CODES]
+                return TotpOn(sealed=b"sealed", step=how % 3, recovery_hashes=tuple(codes))
+            case "totp_off":
+                return TotpOff(account=actor if how % 4 else self._account(whom))
             case "follow":
                 return Follow(
                     account=self._other(actor, whom), boosts=how % 4 != 0, notify=how % 3 == 0,

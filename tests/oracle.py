@@ -78,6 +78,7 @@ from covey.messages import (
     RemoveMember,
     Report,
     Restore,
+    RevokeApp,
     RevokeQuote,
     RevokeToken,
     SetFilter,
@@ -88,6 +89,8 @@ from covey.messages import (
     Setting,
     Suspend,
     Token,
+    TotpOff,
+    TotpOn,
     Unblock,
     UnblockDomain,
     Unbookmark,
@@ -101,6 +104,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UseSession,
     Vote,
 )
 from covey.oracle.model import Model
@@ -245,25 +249,60 @@ class Oracle(Model):
                     raise No("already_done")
             case Token():
                 self._only_the_server(actor)
-                if message.app not in self.apps:
-                    raise No("app_unknown")
-                if message.account:
+                if message.account and (
+                    message.account not in self.accounts
+                    or self.accounts[message.account].standing != "pending"
+                ):
                     self._active(message.account)
+                if message.name:
+                    if message.app or not message.account or message.code_hash:
+                        raise No("app_unknown")
+                    own = [t[2] for t in self.tokens.values() if t[:2] == (message.account, 0)]
+                    if message.name in own:
+                        raise No("token_name_taken")
+                elif message.app not in self.apps:
+                    raise No("app_unknown")
                 if message.code_hash:
                     wanted = (message.app, message.account, message.scopes)
                     found = self.grants.get(message.code_hash)
                     if found is None or found[:3] != wanted or stamp >= found[3]:
                         raise No("grant_unknown")
+                    if message.code_hash in self.became:
+                        raise No("grant_unknown")
                 if message.token_hash in self.tokens:
                     raise No("already_done")
             case RevokeToken(token_hash=hash_):
-                if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_]):
+                if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_][0]):
+                    raise No("not_found")
+            case RevokeApp(app=app):
+                mine = [token[:2] for token in self.tokens.values()]
+                mine += [(grant[1], grant[0]) for grant in self.grants.values()]
+                if not app or (actor, app) not in mine:
                     raise No("not_found")
             case OpenSession(session_hash=hash_):
                 if hash_ in self.sessions:
                     raise No("already_done")
-            case CloseSession(session_hash=hash_):
-                if self.sessions.get(hash_) != actor:
+                if actor in self.factors:
+                    newest, left = self.factors[actor]
+                    if message.recovery_hash:
+                        if message.recovery_hash not in left:
+                            raise No("code_wrong")
+                    elif not message.step:
+                        raise No("second_factor_needed")
+                    elif message.step <= newest:
+                        raise No("code_used")
+            case CloseSession(session_hash=hash_) | UseSession(session_hash=hash_):
+                if hash_ not in self.sessions or self.sessions[hash_][0] != actor:
+                    raise No("not_found")
+            case TotpOn():
+                if actor == SERVER or actor in self.groups:
+                    raise No("not_found")
+                if actor in self.factors:
+                    raise No("second_factor_on")
+            case TotpOff(account=account):
+                if actor not in (SERVER, account):
+                    raise No("not_yours")
+                if account not in self.factors:
                     raise No("not_found")
             case Follow(account=target):
                 self._there(target)

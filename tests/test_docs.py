@@ -13,6 +13,7 @@ from tests.cli.test_commands import commands
 from tests.conftest import ROOT
 
 from covey import limits, log, messages
+from covey.cli.serve import SECRETS
 from covey.delivery import layout
 from covey.engine import frames
 from covey.engine.process import KERNEL_FOLDER
@@ -64,7 +65,7 @@ def test_commands_and_their_options(words: tuple[str, ...], command: click.Comma
 
 
 def test_no_command_that_is_not_there() -> None:
-    told = set(re.findall(r"^### `covey ([a-z ]+)`", OPERATING, re.MULTILINE))
+    told = set(re.findall(r"^### `covey ([a-z -]+)`", OPERATING, re.MULTILINE))
     assert told == {" ".join(words) for words, _ in COMMANDS}
 
 
@@ -137,8 +138,10 @@ def test_the_arenas_words() -> None:
 
 def test_files_of_a_data_folder() -> None:
     text = FORMATS.partition("## Log")[0]
-    for name in ("log.db", "state-2.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
+    for name in ("log.db", "state-2.db", "covey.toml", "engine.sock", "lock"):
         assert f"`{name}`" in text
+    for name in SECRETS:
+        assert f"`secrets/{name}`" in text
     assert f"`{KERNEL_FOLDER}/`" in text
 
 

@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import uuid
-from hashlib import blake2b
 from typing import Final
 
 from covey.errors import Refused
@@ -29,7 +27,6 @@ _HEX: Final = "[0-9a-fA-F]"
 _UUID: Final = re.compile(rf"{_HEX}{{8}}(-?){_HEX}{{4}}\1{_HEX}{{4}}\1{_HEX}{{4}}\1{_HEX}{{12}}")
 
 FOR_GOOD: Final = 0
-_INT64: Final = struct.Struct("<q")
 
 
 def client_key(text: str) -> bytes:
@@ -62,10 +59,3 @@ def expiry(key: bytes, stamp: int) -> int | None:
     if first == b"e":
         return stamp + KEY_EDGE_MS
     return None
-
-
-def answer_hash(actor: int, key: bytes) -> int:
-    """By which the state finds what `actor` submitted under `key` (64 bits, signed). Two keys may
-    share one, once in the life of very many servers: the log tells them apart."""
-    digest = blake2b(_INT64.pack(actor) + key, digest_size=_INT64.size).digest()
-    return int(_INT64.unpack(digest)[0])

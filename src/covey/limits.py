@@ -20,6 +20,8 @@ PASSWORD_CHARACTERS_MAX: Final = 256
 APP_NAME_CHARACTERS: Final = 100
 REDIRECT_URIS: Final = 10
 AGENT_CHARACTERS: Final = 200
+TOKEN_NAME_CHARACTERS: Final = 50
+"""Of a personal access token."""
 KEY_CHARACTERS: Final = 200
 """Of a client's Idempotency-Key."""
 
@@ -129,6 +131,11 @@ FILTER_TITLE_CHARACTERS: Final = 100
 KEYWORDS_PER_FILTER: Final = 100
 KEYWORD_CHARACTERS: Final = 100
 POSTS_PER_FILTER: Final = 100
+
+# --- access -------------------------------------------------------------------------------------
+TOKENS_PER_ACCOUNT: Final = 50
+"""Personal ones; an app's are not counted."""
+RECOVERY_CODES: Final = 10
 
 # --- time, in milliseconds unless named -------------------------------------------------------
 GRANT_MS: Final = 10 * 60 * 1000
@@ -249,6 +256,10 @@ LOG_IN_WINDOW_SECONDS: Final = 300
 """Per account name, counted in the engine."""
 LOG_IN_ATTEMPTS_PER_ADDRESS: Final = 60
 """In the same window: a household or a library shares an address."""
+SECOND_FACTOR_ATTEMPTS: Final = 10
+SECOND_FACTOR_WINDOW_SECONDS: Final = 3_600
+"""Per account, by who knows its password: three codes of a million hold at a time, so a year of
+guessing hits with a chance of one in four."""
 REGISTRATIONS_PER_ADDRESS: Final = 20
 REGISTRATION_WINDOW_SECONDS: Final = 1_800
 APPS_PER_ADDRESS: Final = 60

@@ -156,28 +156,66 @@ class Grant(Message, frozen=True, tag="grant"):
 
 
 class Token(Message, frozen=True, tag="token"):
-    """An access token for `account` (0: the app's own), from a grant when `code_hash` is set."""
+    """An access token for `account` (0: the app's own), from a grant when `code_hash` is set. With
+    app 0 it is a personal one, which its owner made and named."""
 
     token_hash: bytes
     app: int
     account: int
     scopes: str
     code_hash: bytes = b""
+    name: str = ""
 
 
 class RevokeToken(Message, frozen=True, tag="revoke_token"):
     token_hash: bytes
 
 
+class RevokeApp(Message, frozen=True, tag="revoke_app"):
+    """The actor does not allow the app any more: all its tokens and codes for the actor end."""
+
+    app: int
+
+
 class OpenSession(Message, frozen=True, tag="open_session"):
-    """A browser logged in as the actor."""
+    """A browser logged in as the actor. Where there is a second factor it says which code proved
+    it; no code opens two."""
 
     session_hash: bytes
     agent: str = ""
+    step: int = 0
+    """The time step of the code (seconds since 1970 / 30)."""
+    recovery_hash: bytes = b""
+    """Or of a recovery code, which is used up."""
+
+
+class UseSession(Message, frozen=True, tag="use_session"):
+    """The browser was here; at most once a day, so that its owner sees which are in use."""
+
+    session_hash: bytes
 
 
 class CloseSession(Message, frozen=True, tag="close_session"):
     session_hash: bytes
+    others: bool = False
+    """Not this one, but all others of the actor."""
+
+
+class TotpOn(Message, frozen=True, tag="totp_on"):
+    """From now on the actor's log-in asks for a code (RFC 6238) too."""
+
+    sealed: bytes
+    """The secret, sealed (covey.seal) for "totp/" and the account's number."""
+    step: int
+    """Of the code that confirmed it: good for nothing else any more."""
+    recovery_hashes: tuple[bytes, ...]
+    """SHA-256 of codes for when the device is lost; each is good once."""
+
+
+class TotpOff(Message, frozen=True, tag="totp_off"):
+    """The account's log-in asks for the password alone."""
+
+    account: int
 
 
 # --- graph ------------------------------------------------------------------------------------
@@ -763,7 +801,8 @@ class Due(Message, frozen=True, tag="due"):
 
 AnyMessage = Union[  # noqa: UP007 - msgspec reads the members from typing.Union
     Register, Profile, CloseAccount, Password, SetRole,
-    App, Grant, Token, RevokeToken, OpenSession, CloseSession,
+    App, Grant, Token, RevokeToken, RevokeApp, OpenSession, UseSession, CloseSession,
+    TotpOn, TotpOff,
     Follow, Unfollow, AcceptFollow, RejectFollow, RemoveFollower, Block, Unblock, Mute, Unmute,
     BlockDomain, UnblockDomain, Note, Endorse, Unendorse,
     Post, Edit, SetQuotePolicy, RevokeQuote, Draft, ChangeDraft, CancelDraft, Delete,

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opener
+from tests.browser.test_access import consent
 from tests.web.site import PASSWORD, Site
 
 from covey.messages import (
@@ -250,7 +251,8 @@ def crowd(server: Site) -> Site:
     server.wide_pages = [  # type: ignore[attr-defined]
         f"/@{name}", f"/@{name}/members", f"/@{name}/settings", "/groups", "/groups/new", "/lists",
         f"/lists/{list_}", f"/lists/{list_}/members", "/bookmarks", f"/@oda/{asked}/edit", "/@oda",
-        f"/tags/{LONG[:100]}",
+        f"/tags/{LONG[:100]}", "/settings/access", "/settings/second-factor",
+        consent(server, "oda", LONG),
     ]  # fmt: skip
     server.wide_post = post  # type: ignore[attr-defined]
     return server

@@ -71,7 +71,7 @@ def test_as_the_server(folder: Path) -> None:
         "value=approval",
     )  # fmt: skip
     assert said.startswith("number ")
-    assert ask(folder, "select * from settings") == [("registrations", "approval")]
+    assert ask(folder, "select name, value from settings") == [("registrations", "approval")]
 
 
 def test_kinds(folder: Path) -> None:

@@ -54,7 +54,7 @@ def test_all_agrees(folder: Path) -> None:
     assert found["wrong"] == {}
     assert found["looked_at"]["log entries"] == len(STORY)
     assert found["looked_at"]["homes"] == 3
-    assert found["looked_at"]["rows of the state"] > len(STORY)
+    assert found["looked_at"]["rows of the state"] > len(STORY) // 2
 
 
 @pytest.mark.parametrize(("statement", "found"), [

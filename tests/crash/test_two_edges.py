@@ -12,6 +12,9 @@ import httpx
 import pytest
 from tests.server import Server, serving
 
+from covey.edge.access import SESSION_COOKIE, new_secret, secret_hash
+from covey.messages import CloseSession, OpenSession, RevokeApp
+
 ROUNDS = 50
 
 
@@ -127,3 +130,30 @@ def test_a_revoked_token_is_worth_nothing_on_the_other_edge(two: TwoEdges) -> No
         two.server.revoke(two.people[f"guest{turn}"][1])
         assert see.get("/api/v1/accounts/verify_credentials").status_code == 401
         assert act.get("/api/v1/accounts/verify_credentials").status_code == 401
+
+
+def test_an_app_and_a_browser_that_are_ended_are_out_on_either_edge(two: TwoEdges) -> None:
+    """As the page of access ends them: all tokens of an app, one browser, all others."""
+    for turn in range(5):
+        name = f"owner{turn}"
+        two.people |= two.server.people(name)
+        number = two.people[name][0]
+        pair, browsers = two.connections(name), two.connections("")
+        kept, ended = new_secret(), new_secret()
+        two.server.submit(
+            *[(number, OpenSession(session_hash=secret_hash(secret))) for secret in (kept, ended)]
+        )
+        for client in browsers:
+            client.cookies.set(SESSION_COOKIE, ended)
+            good(client.get("/home"))
+        apps = [good(c.get("/api/v1/apps/verify_credentials")).json()["id"] for c in pair]
+        two.server.submit((number, RevokeApp(app=int(apps[0]))))
+        assert [c.get("/api/v1/timelines/home").status_code for c in pair] == [401, 401]
+        close = CloseSession(session_hash=secret_hash(kept), others=True)
+        if turn % 2:
+            close = CloseSession(session_hash=secret_hash(ended))
+        two.server.submit((number, close))
+        assert [client.get("/home").status_code for client in browsers] == [303, 303]
+        for client in browsers:
+            client.cookies.set(SESSION_COOKIE, kept)
+            good(client.get("/home"))

@@ -17,12 +17,11 @@ from tests.oracle import Accepted, Oracle
 from tests.state.comparing import compare
 from tests.state.plain_engine import tables
 
-from covey.engine import engine
 from covey.errors import Fatal
 from covey.keys import client_key, due_key, edge_key
 from covey.limits import CLOCK_BACK_MS, KEY_CLIENT_MS, KEY_EDGE_MS
 from covey.messages import SERVER, Due, Entry, Favourite, Follow, Message, Mute, Post
-from covey.state import rules
+from covey.state.answers import Answers
 from covey.state.rules import APPLIES, CHECKS
 from covey.state.state import Outcome, State
 
@@ -229,8 +228,7 @@ def test_one_key_twice_in_one_batch(server: Server) -> None:
 
 def test_keys_of_one_hash_are_told_apart(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one batch, and over several: no message gets another one's answer."""
-    for module in (engine, rules):
-        monkeypatch.setattr(module, "answer_hash", lambda actor, key: 7)
+    monkeypatch.setattr(Answers, "hash_of", lambda answers, actor, key: 7)
     post = Post(text="hello")
     answers, _ = server.step([Submission(1, post, b"e1"), Submission(1, post, b"e2")])
     assert [answer.number for answer in answers] == [6, 7]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from mastodon import Mastodon, StreamListener
-from mastodon.errors import MastodonAPIError, MastodonIllegalArgumentError, MastodonNotFoundError
+from mastodon.errors import MastodonAPIError, MastodonNotFoundError
 from tests.mastodon.api import World, world
 from tests.mastodon.test_oauth import fields_of
 
@@ -185,13 +185,6 @@ def test_profile_and_relations(here: World) -> None:
     assert dora.account_relationships([emil_id])[0]["followed_by"]
     assert dora.account_followers(dora.me()["id"])[0]["id"] == emil_id
     assert dora.preferences()["posting:default:visibility"] == "public"
-
-
-def test_c13_the_old_password_log_in_is_told_why(here: World) -> None:
-    client_id, secret = Mastodon.create_app("py", scopes=SCOPES, api_base_url=here.site.url)
-    api = Mastodon(client_id, secret, api_base_url=here.site.url)
-    with pytest.raises(MastodonIllegalArgumentError, match=r"no longer supported|not supported"):
-        api.log_in("ada@example.org", "password", scopes=SCOPES, allow_http=True)
 
 
 def test_its_tokens_can_be_kept_and_revoked(here: World, tmp_path: Path) -> None:

@@ -47,11 +47,23 @@ def compare(state: State, oracle: Oracle) -> None:
     assert set(rows("select number, at, account, subject from dues")) == {
         (number, *due) for number, due in oracle.dues.items()
     }
-    assert dict(rows("select session_hash, account from sessions")) == oracle.sessions
-    assert dict(rows("select token_hash, account from tokens")) == oracle.tokens
+    assert {
+        hash_: found for hash_, *found in rows("select session_hash, account, used from sessions")
+    } == {hash_: [*found] for hash_, found in oracle.sessions.items()}
+    assert {
+        hash_: found for hash_, *found in rows("select token_hash, account, app, name from tokens")
+    } == {hash_: [*found] for hash_, found in oracle.tokens.items()}
+    left = rows("select account, code_hash from recovery_codes").fetchall()
+    assert {
+        account: (step, {code for owner, code in left if owner == account})
+        for account, step in rows("select account, step from second_factors")
+    } == oracle.factors
     # those that have expired are forgotten now and then
-    assert set(rows("select code_hash from grants where expires > ?", (state.stamp,))) == {
-        (code,) for code, (_, _, _, until) in oracle.grants.items() if until > state.stamp
+    valid = "select code_hash, token_hash from grants where expires > ?"
+    assert set(rows(valid, (state.stamp,))) == {
+        (code, oracle.became.get(code, b""))
+        for code, (_, _, _, until) in oracle.grants.items()
+        if until > state.stamp
     }
     for number in oracle.accounts:
         found = rows(

@@ -10,7 +10,6 @@ from typing import Any
 from tests.histories import START_MS, Submission, founding
 
 from covey.errors import Refused
-from covey.keys import answer_hash
 from covey.log import Log
 from covey.messages import (
     Announce,
@@ -26,7 +25,7 @@ from covey.messages import (
     SetFilter,
     next_id,
 )
-from covey.state.all import answered, apply, check
+from covey.state.all import apply, check
 from covey.state.drafts import posts_now
 from covey.state.state import Outcome, State
 
@@ -38,6 +37,12 @@ def tables(state: State) -> Tables:
     execute = state.execute
     names = execute("select name from sqlite_schema where type = 'table' order by name").fetchall()
     return {name: execute(f"select * from {name} order by 1, 2").fetchall() for (name,) in names}
+
+
+def remembered(state: State, actor: int, key: bytes, stamp: int) -> int:
+    """Number of the message that was accepted under the key; 0: none."""
+    hash_ = state.answers.hash_of(actor, key)
+    return state.answers.find([hash_], stamp).get(hash_, 0)
 
 
 class PlainEngine:
@@ -72,8 +77,7 @@ class PlainEngine:
             if not key:
                 self._keys += 1
                 key = b"e" + self._keys.to_bytes(16, "little")
-            hash_ = answer_hash(actor, key)
-            number = answered(state, [hash_], stamp).get(hash_)
+            number = remembered(state, actor, key, stamp)
             if number:
                 row = self.log.row(number)
                 id_ = row[5] if row else entries[number - entries[0].number].id

@@ -40,11 +40,13 @@ from covey.limits import (
     PROFILE_FIELD_CHARACTERS,
     PROFILE_FIELDS,
     REACTIONS_PER_ANNOUNCEMENT,
+    RECOVERY_CODES,
     REDIRECT_URIS,
     REPORT_CHARACTERS,
     RULES,
     TAG_CHARACTERS,
     TAGS_PER_POST,
+    TOKEN_NAME_CHARACTERS,
     URL_CHARACTERS,
     WARNING_CHARACTERS,
 )
@@ -94,6 +96,7 @@ from covey.messages import (
     Register,
     Report,
     Restore,
+    RevokeApp,
     RevokeQuote,
     RevokeToken,
     SetFilter,
@@ -104,18 +107,21 @@ from covey.messages import (
     Suspend,
     Tag,
     Token,
+    TotpOff,
+    TotpOn,
     Unblock,
     Unboost,
     Unfavourite,
     Unfollow,
     Unmute,
     Unreact,
+    UseSession,
     Vote,
 )
 from covey.state.all import CHECKS
 
 BACK = "https://app.example/back"
-CLOSED, OPEN, CODE, OLD_CODE, TOKEN = (bytes([n]) * 32 for n in range(5))
+CLOSED, OPEN, CODE, OLD_CODE, TOKEN, OWN = (bytes([n]) * 32 for n in range(50, 56))
 GONE, NOBODY, NOTHING, TOO_BIG = 6, 99, 12345, 1 << 63
 WEB = "https://example.org/"
 
@@ -136,7 +142,9 @@ class World(PlainEngine):
         self.now += GRANT_MS
         submit(2, Grant(code_hash=CODE, app=1, scopes="read", redirect_uri=BACK))
         submit(SERVER, Token(token_hash=TOKEN, app=1, account=2, scopes="read"))
+        submit(SERVER, token(token_hash=OWN, app=0, name="Bot"))
         submit(1, OpenSession(session_hash=OPEN))
+        submit(5, totp_on(step=7))
         submit(2, Profile(display_name="Bob"))
         submit(3, Block(account=1))
         submit(1, Block(account=4))
@@ -206,6 +214,12 @@ def mentions(count: int) -> Post:
 def token(**fields: object) -> Token:
     known = {"token_hash": bytes(32), "app": 1, "account": 2, "scopes": "read"}
     return Token(**{**known, **fields})  # type: ignore[arg-type]
+
+
+def totp_on(**fields: object) -> TotpOn:
+    codes = tuple(bytes([n]) * 32 for n in range(RECOVERY_CODES))
+    known = {"sealed": b"sealed", "step": 7, "recovery_hashes": codes}
+    return TotpOn(**{**known, **fields})  # type: ignore[arg-type]
 
 
 Case = tuple[int, AnyMessage, str]
@@ -292,6 +306,19 @@ ACCESS: list[Case] = [
     (SERVER, token(code_hash=CODE, account=1), "grant_unknown"),
     (SERVER, token(code_hash=CODE, scopes="read write"), "grant_unknown"),
     (SERVER, token(token_hash=TOKEN), "already_done"),
+    (SERVER, token(app=0, name="Other"), ""),
+    (SERVER, token(app=1, name="Other"), "app_unknown"),
+    (SERVER, token(app=0, account=0, name="Other"), "app_unknown"),
+    (SERVER, token(app=0, name="Other", code_hash=CODE), "app_unknown"),
+    (SERVER, token(app=0, name="Bot"), "token_name_taken"),
+    (SERVER, token(app=0, account=1, name="Bot"), ""),
+    (SERVER, token(app=0, name="x" * (TOKEN_NAME_CHARACTERS + 1)), "text_long"),
+    (SERVER, token(app=0, name="\x1b[0m"), "text_character"),
+    (SERVER, token(account=GONE), "account_suspended"),
+    (2, RevokeApp(app=1), ""),
+    (1, RevokeApp(app=1), "not_found"),
+    (2, RevokeApp(app=0), "not_found"),
+    (2, RevokeApp(app=TOO_BIG), "not_found"),
     (2, RevokeToken(token_hash=TOKEN), ""),
     (SERVER, RevokeToken(token_hash=TOKEN), ""),
     (1, RevokeToken(token_hash=TOKEN), "not_found"),
@@ -301,6 +328,26 @@ ACCESS: list[Case] = [
     (1, OpenSession(session_hash=CLOSED, agent="x" * AGENT_CHARACTERS), ""),
     (1, OpenSession(session_hash=CLOSED, agent="x" * (AGENT_CHARACTERS + 1)), "text_long"),
     (1, OpenSession(session_hash=CLOSED, agent="\x1b[0m"), "text_character"),
+    (5, OpenSession(session_hash=CLOSED), "second_factor_needed"),
+    (5, OpenSession(session_hash=CLOSED, step=7), "code_used"),
+    (5, OpenSession(session_hash=CLOSED, step=6), "code_used"),
+    (5, OpenSession(session_hash=CLOSED, step=8), ""),
+    (5, OpenSession(session_hash=CLOSED, recovery_hash=bytes([1]) * 32), ""),
+    (5, OpenSession(session_hash=CLOSED, recovery_hash=bytes([99]) * 32), "code_wrong"),
+    (5, OpenSession(session_hash=CLOSED, step=8, recovery_hash=b"x"), "code_wrong"),
+    (5, totp_on(), "second_factor_on"),
+    (1, totp_on(), ""),
+    (1, totp_on(sealed=b""), "parameter_malformed"),
+    (1, totp_on(sealed=bytes(1000)), "parameter_malformed"),
+    (1, totp_on(recovery_hashes=()), "parameter_malformed"),
+    (SERVER, totp_on(), "not_found"),
+    (5, TotpOff(account=5), ""),
+    (SERVER, TotpOff(account=5), ""),
+    (1, TotpOff(account=5), "not_yours"),
+    (1, TotpOff(account=1), "not_found"),
+    (1, UseSession(session_hash=OPEN), ""),
+    (2, UseSession(session_hash=OPEN), "not_found"),
+    (1, CloseSession(session_hash=OPEN, others=True), ""),
     (1, CloseSession(session_hash=OPEN), ""),
     (2, CloseSession(session_hash=OPEN), "not_found"),
     (1, CloseSession(session_hash=CLOSED), "not_found"),
@@ -575,6 +622,12 @@ FULL: list[tuple[str, int, Callable[[int], AnyMessage], str]] = [
     ("LISTS_PER_ACCOUNT", 1, lambda n: CreateList(title="x"), "lists_many"),
     ("GROUPS_PER_ACCOUNT", 1, lambda n: CreateGroup(name=f"g_{'xyz'[n]}"), "groups_many"),
     ("POSITIONS_PER_ACCOUNT", 1, lambda n: Read(queue=f"tag/x{n}", position=1), "positions_many"),
+    (
+        "TOKENS_PER_ACCOUNT",
+        SERVER,
+        lambda n: token(token_hash=bytes([n]) * 32, app=0, account=1, name=f"x{n}"),
+        "tokens_many",
+    ),
     ("DRAFTS_PER_ACCOUNT", 1, lambda n: Draft(post=Post(text="x"), at=START_MS + 1), "drafts_many"),
 ]
 """A limit of how many an account, or the place, has: made smaller here, so that three are too

@@ -1,4 +1,4 @@
-"""What every message has in common: answers by key, and forgetting."""
+"""What every message has in common: it is remembered by its key, and forgotten in time."""
 
 from __future__ import annotations
 
@@ -6,48 +6,36 @@ from pathlib import Path
 
 import pytest
 from tests.histories import Submission
-from tests.state.plain_engine import PlainEngine, rebuilt, tables
+from tests.state.plain_engine import PlainEngine, rebuilt, remembered, tables
 
-from covey.keys import answer_hash, client_key, edge_key
-from covey.limits import CHANGES_MS, GRANT_MS, KEY_CLIENT_MS, KEY_EDGE_MS, ROWS_PER_MESSAGE
+from covey.keys import client_key, due_key
+from covey.limits import CHANGES_MS, GRANT_MS, KEY_CLIENT_MS, ROWS_PER_MESSAGE
 from covey.messages import KINDS, SERVER, Delete, Due, Entry, Follow, Mute, Post, Read, Unfollow
-from covey.state.all import answered
+from covey.state import answers
 from covey.state.rules import APPLIES, CHECKS, PRUNE_EVERY, apply
 from covey.state.state import Outcome
 
 UUID = client_key("9b2f7c2e-5d3a-4a6e-8f10-2f3a4b5c6d7e")
 
 
+@pytest.fixture(autouse=True)
+def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few messages bring answers into their table."""
+    monkeypatch.setattr(answers, "SLICES", 4)
+    monkeypatch.setattr(answers, "SETTLE_EVERY", 1)
+
+
 def test_every_kind_has_both() -> None:
     assert set(CHECKS) == set(APPLIES) == set(KINDS.values())
-
-
-@pytest.mark.parametrize(
-    ("key", "until"),
-    [(UUID, None), (client_key("hello"), KEY_CLIENT_MS), (edge_key(bytes(16)), KEY_EDGE_MS)],
-)
-def test_an_answer_is_remembered(tmp_path: Path, key: bytes, until: int | None) -> None:
-    engine = PlainEngine(tmp_path, accounts=2)
-    entry = engine.submit(1, Post(text="x"), key)
-    state, now = engine.state, engine.now
-    hash_ = answer_hash(1, key)
-    others = [answer_hash(2, key), answer_hash(1, key + b"x")]
-    remembered = {hash_: entry.number}
-    assert answered(state, [*others, hash_], now) == remembered
-    if until is None:
-        assert answered(state, [hash_], now * 2) == remembered
-    else:
-        assert answered(state, [hash_], now + until - 1) == remembered
-        assert answered(state, [hash_], now + until) == {}
 
 
 def test_a_timers_key_is_not_remembered(tmp_path: Path) -> None:
     engine = PlainEngine(tmp_path, accounts=2)
     due = engine.submit(1, Mute(account=2, until=engine.now + 1)).number
     engine.now += 1
-    before = engine.state.count("select count(*) from answers")
-    engine.submit(SERVER, Due(number=due), b"d" + due.to_bytes(8, "big"))
-    assert engine.state.count("select count(*) from answers") == before
+    key = due_key(due)
+    engine.submit(SERVER, Due(number=due), key)
+    assert remembered(engine.state, SERVER, key, engine.now) == 0
 
 
 def fill(engine: PlainEngine, count: int, key: str = "") -> None:
@@ -78,8 +66,7 @@ def test_what_expired_is_forgotten(tmp_path: Path) -> None:
         )
         == 0
     )
-    hash_ = answer_hash(1, UUID)
-    assert answered(state, [hash_], state.stamp) == {hash_: entry.number}
+    assert remembered(state, 1, UUID, state.stamp) == entry.number
     # of what is too old for a resumed stream the newest stays, so that it can be told
     assert state.execute("select number, kind from changes").fetchall() == [(5, "read")]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.web.pages import Page, follow, get, send
 from tests.web.site import PASSWORD, Site
 
-from covey.edge.access import SESSION_COOKIE
-from covey.messages import SERVER, Restore, Setting, Suspend
+from covey.edge.access import SESSION_COOKIE, secret_hash
+from covey.messages import SERVER, ApproveAccount, Invite, Restore, Setting, Suspend
 
 
 def test_sign_up_log_out_and_in_again(server: Site) -> None:
@@ -180,20 +182,6 @@ def test_password_is_changed_and_other_browsers_are_out(server: Site) -> None:
     assert here.get("/home").status_code == 200
 
 
-def test_sessions_are_listed_and_one_is_ended(server: Site) -> None:
-    server.register("rosa")
-    server.forget_attempts()
-    here, there = server.browser("rosa"), server.browser()
-    there.headers["user-agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"
-    send(there, get(there, "/login").form("/login"), name="rosa", password=PASSWORD)
-    page = get(here, "/settings")
-    assert "Firefox on Linux" in page.words
-    assert "this browser" in page.words
-    page = follow(here, send(here, page.form("/settings/session")))
-    assert "That browser is logged out." in page.words
-    assert there.get("/home").status_code == 303
-
-
 def test_an_ended_session_is_not_another_account(server: Site) -> None:
     server.register("saul")
     browser = server.browser("saul")
@@ -226,13 +214,67 @@ def test_who_is_suspended_is_not_there(server: Site) -> None:
     assert stranger.get("/@sully").status_code == 200
 
 
+@contextmanager
+def registrations(server: Site, value: str) -> Iterator[None]:
+    server.submit(SERVER, Setting(name="registrations", value=value))
+    try:
+        yield
+    finally:
+        server.submit(SERVER, Setting(name="registrations", value="open"))
+
+
 def test_a_server_that_takes_nobody(server: Site) -> None:
     browser = server.browser()
     form = get(browser, "/signup").form("/signup")
-    server.submit(SERVER, Setting(name="registrations", value="closed"))
-    try:
+    with registrations(server, "closed"):
         answer = send(browser, form, name="newton", password=PASSWORD, email="")
         assert answer.status_code == 403
         assert "does not take registrations" in answer.text
-    finally:
-        server.submit(SERVER, Setting(name="registrations", value="open"))
+        page = get(browser, "/signup")
+        assert page.status == 403
+        assert "does not take registrations" in page.words
+
+
+def test_where_a_moderator_looks_first(server: Site) -> None:
+    """The account is there, nobody is in before it is approved, and the same form again says so."""
+    browser = server.browser()
+    with registrations(server, "approval"):
+        page = get(browser, "/signup")
+        assert "A moderator looks at each new account" in page.words
+        form = page.form("/signup")
+        first, again = (send(browser, form, name="patience", password=PASSWORD) for _ in range(2))
+        for answer in (first, again):
+            assert answer.status_code == 200
+            assert "waits for a moderator's approval" in Page(answer).html
+            assert SESSION_COOKIE not in answer.headers.get("set-cookie", "")
+        assert browser.get("/home").status_code == 303
+        login = get(browser, "/login").form("/login")
+        answer = send(browser, login, name="patience", password=PASSWORD)
+        assert answer.status_code == 403
+        assert "waits for a moderator" in answer.text
+        with server.edge.snapshot() as snapshot:
+            account = snapshot.account_named("patience")
+        assert account is not None
+        server.submit(SERVER, ApproveAccount(account=account.number))
+    answer = send(browser, login, name="patience", password=PASSWORD)
+    assert answer.status_code == 303
+    assert browser.get("/home").status_code == 200
+
+
+def test_by_invitation(server: Site) -> None:
+    server.register("host")
+    server.submit("host", Invite(code_hash=secret_hash("come in")))
+    browser = server.browser()
+    with registrations(server, "invitation"):
+        form = get(browser, "/signup").form("/signup")
+        assert form.fields["invite"] == ""
+        page = Page(send(browser, form, name="guest", password=PASSWORD))
+        assert page.status == 422
+        assert "by invitation only" in page.words
+        page = Page(send(browser, form, name="guest", password=PASSWORD, invite="wrong"))
+        assert "This invitation is not valid" in page.words
+        linked = get(browser, "/signup?invite=come+in").form("/signup")
+        assert linked.fields["invite"] == "come in"
+        answer = send(browser, linked, name="guest", password=PASSWORD)
+        assert answer.status_code == 303
+        assert browser.get("/home").status_code == 200

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("covey.cli.demo", "Show a server with a lively made-up population."),
     "serve": ("covey.cli.serve", "Run the server of a data folder."),
     "account": ("covey.cli.account", "Create and list accounts, set passwords and roles."),
+    "token": ("covey.cli.token", "Create, list and revoke personal access tokens."),
     "submit": ("covey.cli.submit", "Submit any message, as any account."),
     "replay": ("covey.cli.replay", "Load a graph of follows and submit posts."),
     "inspect": ("covey.cli.inspect", "Print what stands in the log, a queue, an account."),

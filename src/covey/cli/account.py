@@ -1,4 +1,4 @@
-"""`covey account`: create, list, password, role."""
+"""`covey account`: create, list, password, role, totp-off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from covey.cli.options import data_option, existing, json_option, print_json, ta
 from covey.cli.submitting import submit
 from covey.edge.passwords import check_password, hash_now
 from covey.engine.attach import attach
-from covey.messages import SERVER, AnyMessage, Password, Register, Role, SetRole
+from covey.errors import Refused
+from covey.messages import SERVER, AnyMessage, Password, Register, Role, SetRole, TotpOff
 from covey.state.queries import AccountRow, StateReader
 from covey.state.state import state_path
 
@@ -112,7 +113,7 @@ def password(name: str, data: Path, stdin: bool, generate: bool) -> None:
     Example:
       covey account password mira --data DIR --password-generate
     """
-    row = _account(data, name)
+    row = account_named(data, name)
     new = _password(stdin, generate)
     if not new:
         new = click.prompt("New password", hide_input=True, confirmation_prompt=True)
@@ -133,12 +134,35 @@ def role(name: str, role: Role, data: Path) -> None:
     Example:
       covey account role mira moderator --data DIR
     """
-    row = _account(data, name)
+    row = account_named(data, name)
     asyncio.run(_submit(data, SetRole(account=row.number, role=role)))
     click.echo(f"account {row.name} is {role}")
 
 
-def _account(data: Path, name: str) -> AccountRow:
+@account.command("totp-off")
+@click.argument("name")
+@data_option
+def totp_off(name: str, data: Path) -> None:
+    """Turn off the second factor of the account NAME, whose owner lost device and recovery codes.
+
+    Make sure first that it is its owner who asks: from then on the password alone logs in.
+
+    \b
+    Example:
+      covey account totp-off mira --data DIR
+    """
+    row = account_named(data, name)
+    try:
+        asyncio.run(_submit(data, TotpOff(account=row.number)))
+    except Refused as refused:
+        if refused.code != "not_found":
+            raise
+        raise click.ClickException(f"account {row.name} has no second factor") from None
+    click.echo(f"account {row.name} logs in by its password alone")
+
+
+def account_named(data: Path, name: str) -> AccountRow:
+    """Raises click.ClickException."""
     state = StateReader(state_path(existing(data)))
     with state.snapshot() as snapshot:
         row = snapshot.account_named(name.removeprefix("@"))

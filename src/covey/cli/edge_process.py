@@ -34,6 +34,7 @@ from covey.edge.keep_media import keep_media
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
 from covey.live.hub import Hub
+from covey.seal import load_seal
 from covey.settings import load, set_up_logging
 from covey.state.opening import open_state
 
@@ -102,6 +103,7 @@ async def _serve(orders: Orders) -> None:
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
         folder=folder,
+        seal=load_seal(folder),
     )
     config = uvicorn.Config(
         application(edge), http=Connection, lifespan="off", log_config=None,

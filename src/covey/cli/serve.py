@@ -37,6 +37,8 @@ QUICK_SECONDS: Final = 20.0
 """A child that dies QUICK_DEATHS times in a row, each time after a shorter life than this, is
 started again with growing delay, until it lives longer."""
 DELAY_SECONDS_MAX: Final = 30.0
+SECRETS: Final = ("edge.key", "seal.key")
+"""Made in `secrets/`: of CSRF tokens and the like, and of what is sealed (covey.seal)."""
 SECRET_BYTES: Final = 32
 NICENESS: Final = 10
 """Of the worker, from its first import on: it leaves the cores to engine and edges, which people
@@ -248,17 +250,22 @@ def prepare_folder(folder: Path) -> None:
             folder.chmod(0o700)  # somebody made it for us
         secret_folder = folder / "secrets"
         secret_folder.mkdir(mode=0o700, exist_ok=True)
-        secret = secret_folder / "edge.key"
-        if not secret.exists():
-            # under its name only once it is whole
-            made = secret.with_suffix(".new")
-            descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
-            os.fsync(descriptor)
-            os.close(descriptor)
-            made.rename(secret)
+        for name in SECRETS:
+            _make_secret(secret_folder / name)
     except OSError as error:
         raise CannotServe(f"{folder} can't be used: {error.strerror}") from None
+
+
+def _make_secret(secret: Path) -> None:
+    """Unless it is there. Under its name only once it is whole."""
+    if secret.exists():
+        return
+    made = secret.with_suffix(".new")
+    descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
+    os.fsync(descriptor)
+    os.close(descriptor)
+    made.rename(secret)
 
 
 def listen(host: str, port: int) -> socket.socket:

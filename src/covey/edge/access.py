@@ -7,6 +7,8 @@ every edge.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from msgspec import Struct
 from covey.edge.edge import Edge
 from covey.errors import Refused
 from covey.limits import SESSION_DAYS
+from covey.messages import UseSession
 from covey.settings import Settings
 
 Kind = Literal["nobody", "app", "account", "session"]
@@ -28,10 +31,12 @@ SESSION_COOKIE: Final = "covey_session"
 VISITOR_COOKIE: Final = "covey_visitor"
 """What CSRF tokens hang on before there is a session."""
 
-SESSION_MS: Final = SESSION_DAYS * 24 * 60 * 60 * 1000
+DAY_MS: Final = 24 * 60 * 60 * 1000
+SESSION_MS: Final = SESSION_DAYS * DAY_MS
 CACHED_MAX: Final = 16_384
 
 _SECRET_CHARACTERS_MAX: Final = 200
+_AWAY: Final = ("pending", "suspended", "closed")
 
 FOLLOW_SCOPES: Final = frozenset(
     ["read:blocks", "write:blocks", "read:follows", "write:follows", "read:mutes", "write:mutes"]
@@ -106,31 +111,72 @@ def within(asked: Iterable[str], granted: Iterable[str]) -> bool:
     return all(held.allows(scope) for scope in asked)
 
 
+class _Known(Struct):
+    """What a secret gives."""
+
+    access: Access
+    standing: str
+    """Of its account; empty for an app on its own."""
+    created: int
+    used: int
+    """Stamp; of a session."""
+
+    @property
+    def is_session(self) -> bool:
+        return self.access.kind == "session"
+
+
 class _Cache:
-    """Of one edge: hash of a secret → what it gives, and when the session was opened (stamp)."""
+    """Of one edge: hash of a secret → what it gives."""
 
     def __init__(self) -> None:
         self.number = -1
-        self.found: dict[bytes, tuple[Access, int]] = {}
+        self.found: dict[bytes, _Known] = {}
 
 
 _caches: WeakKeyDictionary[Edge, _Cache] = WeakKeyDictionary()
 
 
 def token_access(edge: Edge, token: str) -> Access:
-    """What a bearer token gives. Raises Refused("token_invalid")."""
-    found = _look_up(edge, token, session=False)
-    if found is None:
+    """What a bearer token gives. Raises Refused: "token_invalid"; "account_pending" and the like,
+    when its account is not there for others."""
+    known = _look_up(edge, token, session=False)
+    if known is None:
         raise Refused("token_invalid")
-    return found[0]
+    if known.standing in _AWAY:
+        raise Refused(f"account_{known.standing}")
+    return known.access
 
 
 def session_access(edge: Edge, cookie_value: str) -> Access | None:
     """What a web session's cookie gives; None when there is no such session, or not any more."""
-    found = _look_up(edge, cookie_value, session=True) if cookie_value else None
-    if found is None or found[1] + SESSION_MS <= edge.now():
+    known = _look_up(edge, cookie_value, session=True) if cookie_value else None
+    if known is None or known.created + SESSION_MS <= edge.now() or known.standing in _AWAY:
         return None
-    return found[0]
+    return known.access
+
+
+def note_use(edge: Edge, cookie_value: str) -> None:
+    """The browser of this session is here. Its owner sees the day at `/settings/access`; so it is a
+    message at most once a day, sent beside the answer: a reading waits for no engine."""
+    known = _look_up(edge, cookie_value, session=True)
+    now = edge.now()
+    if known is None or known.used // DAY_MS >= now // DAY_MS or not edge.engine.ready.is_set():
+        return
+    known.used = now
+
+    async def submit() -> None:
+        with contextlib.suppress(Refused):  # it was closed meanwhile, or tomorrow is a day too
+            message = UseSession(session_hash=secret_hash(cookie_value))
+            await edge.submit(known.access.account, message)
+
+    task = asyncio.create_task(submit())
+    _noting.add(task)
+    task.add_done_callback(_noting.discard)
+
+
+_noting: Final[set[asyncio.Task[None]]] = set()
+"""asyncio itself holds no task that nobody waits for."""
 
 
 class Watched:
@@ -155,9 +201,9 @@ class Watched:
         number = edge.arena.access if edge.arena is not None else -1
         if number != self._number or number < 0:
             found = _look_up(edge, self._secret, session=self._session)
-            if found is None:
+            if found is None or found.standing in _AWAY:
                 return False
-            self._until = found[1] + SESSION_MS
+            self._until = found.created + SESSION_MS
             cache = _caches[edge]
             # what is not in the cache was read from a snapshot that may be older than the number
             known = cache.number == number and secret_hash(self._secret) in cache.found
@@ -165,7 +211,7 @@ class Watched:
         return not self._session or self._until > edge.now()
 
 
-def _look_up(edge: Edge, secret: str, *, session: bool) -> tuple[Access, int] | None:
+def _look_up(edge: Edge, secret: str, *, session: bool) -> _Known | None:
     if len(secret) > _SECRET_CHARACTERS_MAX:
         return None
     key = secret_hash(secret)
@@ -178,20 +224,26 @@ def _look_up(edge: Edge, secret: str, *, session: bool) -> tuple[Access, int] | 
         cache.number = number
     found = cache.found.get(key)
     if found is not None:
-        return found if (found[0].kind == "session") == session else None
+        return found if found.is_session == session else None
     with edge.snapshot() as snapshot:
         if session:
             row = snapshot.row(
-                "select account, created from sessions where session_hash = ?", (key,)
+                "select account, standing, sessions.created, used from sessions"
+                " join accounts on number = account where session_hash = ?",
+                (key,),
             )
-            found = (Access(row[0], 0, frozenset(), "session"), row[1]) if row else None
+            if row:
+                found = _Known(Access(row[0], 0, frozenset(), "session"), *row[1:])
         else:
             row = snapshot.row(
-                "select account, app, scopes, created from tokens where token_hash = ?", (key,)
+                "select account, app, scopes, coalesce(standing, ''), tokens.created from tokens"
+                " left join accounts on number = account where token_hash = ?",
+                (key,),
             )
             if row:
                 kind: Kind = "account" if row[0] else "app"
-                found = (Access(row[0], row[1], frozenset(row[2].split()), kind), row[3])
+                access = Access(row[0], row[1], frozenset(row[2].split()), kind)
+                found = _Known(access, row[3], row[4], 0)
         # a snapshot older than the number may hold what was revoked since
         if found and edge.arena is not None and snapshot.applied >= number:
             cache.found[key] = found

@@ -17,6 +17,7 @@ from covey.live.hub import Hub
 from covey.media.folder import MediaFolder
 from covey.media.work import MediaWork
 from covey.messages import AnyMessage, QuotePolicy, Visibility
+from covey.seal import Seal
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
 
@@ -49,6 +50,7 @@ class Edge:
         now: Callable[[], int],
         secret: bytes,
         folder: Path,
+        seal: Seal,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -63,6 +65,7 @@ class Edge:
         self.secret = secret
         """32 bytes from `secrets/`, for CSRF tokens and the like."""
         self.media = MediaWork(MediaFolder(folder))
+        self.seal = seal
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
         self._authors: dict[int, Author] = {}

@@ -21,7 +21,7 @@ from covey.delivery.audience import DIRECT, PUBLIC, Candidate, audience
 from covey.engine.answers import Accepted as Accepted
 from covey.engine.answers import Answer as Answer
 from covey.errors import Fatal, Refused
-from covey.keys import answer_hash, expiry
+from covey.keys import expiry
 from covey.limits import BATCH_MESSAGES, CLOCK_BACK_MS
 from covey.log import Log
 from covey.messages import (
@@ -40,7 +40,7 @@ from covey.messages import (
     kind_of,
     next_id,
 )
-from covey.state.all import answered, apply, check
+from covey.state.all import apply, check
 from covey.state.candidates import FROZEN, candidate_of
 from covey.state.drafts import posts_now
 from covey.state.state import EVERYBODY, Outcome, State
@@ -223,8 +223,9 @@ class Engine:
         # within a run the clock handed in does not fall; over a restart the last stamp holds
         stamp = max(self.now(), state.stamp)
         state.begin()
-        hashes = [answer_hash(submission.actor, submission.key) for submission in submissions]
-        before = answered(state, hashes, stamp)
+        hash_of = state.answers.hash_of
+        hashes = [hash_of(submission.actor, submission.key) for submission in submissions]
+        before = state.answers.find(hashes, stamp)
         for place, submission in enumerate(submissions):
             actor, key, message = submission.actor, submission.key, submission.message
             hash_ = hashes[place]

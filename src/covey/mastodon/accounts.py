@@ -223,7 +223,7 @@ def owner_of(call: Call, snapshot: Snapshot, number: int) -> AccountRow:
     return row
 
 
-@operation("GET", "/api/v1/accounts/lookup", needs="anyone")
+@operation("GET", "/api/v1/accounts/lookup", "read:accounts", needs="anyone")
 async def lookup(call: Call) -> Answer:
     name, _, domain = call.parameters.required_text("acct").removeprefix("@").partition("@")
     with call.edge.snapshot() as snapshot:

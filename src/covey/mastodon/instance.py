@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final
 
 from covey import __version__
-from covey.edge.access import SCOPES
 from covey.edge.images import default_header_url
 from covey.limits import (
     DESCRIPTION_CHARACTERS,
@@ -274,31 +273,6 @@ async def nodeinfo(call: Call) -> Answer:
                 "localPosts": users[1] or 0,
             },
             "metadata": {"nodeName": call.edge.settings.title},
-        }
-    )
-
-
-@operation("GET", "/.well-known/oauth-authorization-server", needs="anyone")
-async def authorization_server(call: Call) -> Answer:
-    url = call.public_url
-    return as_json(
-        {
-            "issuer": url,
-            "service_documentation": "https://docs.joinmastodon.org/",
-            "authorization_endpoint": f"{url}/oauth/authorize",
-            "token_endpoint": f"{url}/oauth/token",
-            "app_registration_endpoint": f"{url}/api/v1/apps",
-            "revocation_endpoint": f"{url}/oauth/revoke",
-            "userinfo_endpoint": f"{url}/oauth/userinfo",
-            "scopes_supported": list(SCOPES),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "client_credentials"],
-            "token_endpoint_auth_methods_supported": [
-                "client_secret_basic",
-                "client_secret_post",
-            ],
-            "code_challenge_methods_supported": ["S256"],
         }
     )
 

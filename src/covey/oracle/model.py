@@ -74,6 +74,7 @@ from covey.messages import (
     RemoveMember,
     Report,
     Restore,
+    RevokeApp,
     RevokeQuote,
     RevokeToken,
     SetFilter,
@@ -84,6 +85,8 @@ from covey.messages import (
     Setting,
     Suspend,
     Token,
+    TotpOff,
+    TotpOn,
     Unblock,
     UnblockDomain,
     Unbookmark,
@@ -97,6 +100,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UseSession,
     Vote,
 )
 from covey.oracle.reading import Reading
@@ -134,9 +138,9 @@ class Model(Reading):
                 self.sessions = {
                     hash_: whose
                     for hash_, whose in self.sessions.items()
-                    if whose != account or hash_ == kept
+                    if whose[0] != account or hash_ == kept
                 }
-                self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+                self.tokens = {h: token for h, token in self.tokens.items() if token[0] != account}
                 self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
             case SetRole(account=account, role=role):
                 self.accounts[account].role = role
@@ -146,14 +150,31 @@ class Model(Reading):
                 until = self.stamp + limits.GRANT_MS
                 self.grants[message.code_hash] = (message.app, actor, message.scopes, until)
             case Token():
-                self.grants.pop(message.code_hash, None)
-                self.tokens[message.token_hash] = message.account
+                if message.code_hash:
+                    self.became[message.code_hash] = message.token_hash
+                self.tokens[message.token_hash] = (message.account, message.app, message.name)
             case RevokeToken(token_hash=hash_):
                 del self.tokens[hash_]
+            case RevokeApp(app=app):
+                self.tokens = {h: t for h, t in self.tokens.items() if t[:2] != (actor, app)}
+                self.grants = {h: g for h, g in self.grants.items() if g[:2] != (app, actor)}
             case OpenSession(session_hash=hash_):
-                self.sessions[hash_] = actor
-            case CloseSession(session_hash=hash_):
-                del self.sessions[hash_]
+                self.sessions[hash_] = (actor, self.stamp)
+                if actor in self.factors:
+                    newest, left = self.factors[actor]
+                    self.factors[actor] = (message.step or newest, left - {message.recovery_hash})
+            case UseSession(session_hash=hash_):
+                self.sessions[hash_] = (actor, self.stamp)
+            case CloseSession(session_hash=hash_, others=others):
+                self.sessions = {
+                    h: whose
+                    for h, whose in self.sessions.items()
+                    if whose[0] != actor or (h == hash_) == others
+                }
+            case TotpOn():
+                self.factors[actor] = (message.step, set(message.recovery_hashes))
+            case TotpOff(account=account):
+                del self.factors[account]
             case RegisterMedia(file=file, small=small):
                 until = self.stamp + limits.MEDIA_UNUSED_MS
                 self.media[number] = Media(
@@ -476,13 +497,14 @@ class Model(Reading):
             self.suspended.add(account)
 
     def _end_access(self, account: int) -> None:
-        self.sessions = {h: whose for h, whose in self.sessions.items() if whose != account}
-        self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+        self.sessions = {h: whose for h, whose in self.sessions.items() if whose[0] != account}
+        self.tokens = {h: token for h, token in self.tokens.items() if token[0] != account}
         self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
 
     def _dissolve(self, account: int) -> None:
         """All that a closed account held goes. Whom it blocked stays blocked."""
         self.media = {n: one for n, one in self.media.items() if one.account != account}
+        self.factors.pop(account, None)
         for follower, followed in list(self.follows):
             if account in (follower, followed):
                 self._unfollow(follower, followed)

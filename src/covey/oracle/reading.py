@@ -17,8 +17,14 @@ class Reading:
         self.accounts: dict[int, Account] = {}
         self.apps: dict[int, App] = {}
         self.grants: dict[bytes, tuple[int, int, str, int]] = {}
-        self.tokens: dict[bytes, int] = {}
-        self.sessions: dict[bytes, int] = {}
+        self.became: dict[bytes, bytes] = {}
+        """Hash of a code that was used → of the token that it became."""
+        self.tokens: dict[bytes, tuple[int, int, str]] = {}
+        """→ account, app, name."""
+        self.sessions: dict[bytes, tuple[int, int]] = {}
+        """→ account, when it was used last."""
+        self.factors: dict[int, tuple[int, set[bytes]]] = {}
+        """Account → step of the newest code, recovery codes that are left."""
         self.names: dict[str, int] = {}
         """In lower case → account."""
         self.follows: dict[tuple[int, int], Followed] = {}

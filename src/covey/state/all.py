@@ -24,16 +24,16 @@ from covey.state import (
     reading,
     relations,
     reports,
+    second_factor,
     tags,
     threads,
     time,
 )
-from covey.state.rules import APPLIES, CHECKS, answered, apply, check
+from covey.state.rules import APPLIES, CHECKS, apply, check
 
 __all__ = [
     "access",
     "accounts",
-    "answered",
     "apply",
     "bookmarks",
     "check",
@@ -56,6 +56,7 @@ __all__ = [
     "reading",
     "relations",
     "reports",
+    "second_factor",
     "tags",
     "threads",
     "time",

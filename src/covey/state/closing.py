@@ -112,6 +112,8 @@ PARTS: Final[tuple[tuple[str, End], ...]] = (
     _row("notifications", "number"),
     _row("conversations", "thread"),
     _row("positions", "queue"),
+    _row("second_factors", "account"),
+    _row("recovery_codes", "code_hash"),
     _row("invites", "code_hash"),
     _row("dismissed_suggestions", "target"),
     _row("announcement_reads", "announcement"),

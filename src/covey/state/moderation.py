@@ -93,6 +93,7 @@ def check_approve(state: State, actor: int, message: ApproveAccount, stamp: int)
 @apply_of(ApproveAccount)
 def apply_approve(state: State, entry: Entry, message: ApproveAccount, outcome: Outcome) -> None:
     stand(state, entry, outcome, message.account, "active")
+    outcome.access = entry.number  # the token that it got when it signed up is good from now on
 
 
 def end_access(state: State, entry: Entry, outcome: Outcome, account: int) -> None:

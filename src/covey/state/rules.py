@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from covey.errors import Refused
-from covey.keys import answer_hash, expiry
+from covey.keys import expiry
 from covey.limits import ROWS_PER_MESSAGE
 from covey.messages import Entry, Message
-from covey.state.queries import numbers
 from covey.state.standing import require_active
 from covey.state.state import Outcome, State
 
@@ -64,25 +63,14 @@ def check(state: State, actor: int, message: Message, stamp: int) -> None:
 def apply(state: State, entry: Entry, outcome: Outcome) -> None:
     """Rows and graph after the entry. Never refuses."""
     APPLIES[type(entry.message)](state, entry, entry.message, outcome)
-    number, stamp = entry.number, entry.stamp
+    number, stamp, answers = entry.number, entry.stamp, state.answers
     expires = expiry(entry.key, stamp)
     if expires is not None:
-        state.execute(
-            "insert or replace into answers values (?, ?, ?)",
-            (answer_hash(entry.actor, entry.key), number, expires),
-        )
+        answers.remember(answers.hash_of(entry.actor, entry.key), number, expires)
+    answers.settle(number, stamp)
     state.applied, state.stamp = number, stamp
     if number % PRUNE_EVERY == 0:
         _prune(state, stamp)
-
-
-def answered(state: State, hashes: Sequence[int], stamp: int) -> dict[int, int]:
-    """`answer_hash` → number, of those (at least one) under which a message was accepted before."""
-    rows = state.execute(
-        "select hash, number from answers where hash in carray(?) and (expires = 0 or expires > ?)",
-        (numbers(hashes), stamp),
-    )
-    return dict(rows)
 
 
 def _prune(state: State, stamp: int) -> None:
@@ -90,7 +78,7 @@ def _prune(state: State, stamp: int) -> None:
 
     state.execute(
         "delete from answers where hash in (select hash from answers"
-        " where expires != 0 and expires <= ? order by expires, hash limit ?)",
+        " where forget != 0 and forget <= ? order by forget, hash limit ?)",
         (stamp, ROWS_PER_MESSAGE),
     )
     state.execute(

@@ -56,15 +56,28 @@ create table apps (
 create table grants (
     code_hash blob primary key, app integer not null, account integer not null,
     scopes text not null, redirect_uri text not null, challenge text not null,
-    expires integer not null) strict, without rowid;
+    expires integer not null,
+    token_hash blob not null default x'' -- what it became: a code used again revokes it
+    ) strict, without rowid;
 create table tokens (
-    token_hash blob primary key, app integer not null, account integer not null, -- 0: the app's own
-    scopes text not null, created integer not null) strict, without rowid;
+    token_hash blob primary key, app integer not null, -- 0: a personal one
+    account integer not null,           -- 0: the app's own
+    scopes text not null, created integer not null,
+    name text not null default ''       -- of a personal one
+    ) strict, without rowid;
 create index tokens_by_account on tokens (account);
 create table sessions (
     session_hash blob primary key, account integer not null, agent text not null,
-    created integer not null) strict, without rowid;
+    created integer not null, used integer not null) strict, without rowid;
 create index sessions_by_account on sessions (account);
+create table second_factors (
+    account integer primary key,
+    sealed blob not null,               -- the secret (covey.seal)
+    step integer not null,              -- of the newest code that was used
+    since integer not null) strict;
+create table recovery_codes (
+    account integer not null, code_hash blob not null,
+    primary key (account, code_hash)) strict, without rowid;
 
 -- graph -------------------------------------------------------------------------------------------
 create table follows (
@@ -303,11 +316,13 @@ create table invites (
 create table settings (name text primary key, value text not null, stamp integer not null) strict, without rowid;
 
 -- the engine's memory -----------------------------------------------------------------------------
-create table answers (                  -- what was accepted under a key
-    hash integer primary key,           -- of actor and key (keys.answer_hash); both stand in the log
+create table answers (                  -- what was accepted under a key; of the newest see answers.py
+    hash integer primary key,           -- of actor and key; both stand in the log
     number integer not null,
-    expires integer not null) strict;   -- stamp; 0: never
-create index answers_by_expiry on answers (expires) where expires != 0;
+    expires integer not null,           -- stamp; 0: never
+    forget integer not null) strict;    -- stamp from which the row may go; 0: never. One for all rows
+                                        -- that were settled together, so the index only grows at its end
+create index answers_to_forget on answers (forget) where forget != 0;
 create table dues (
     number integer primary key,         -- of the message that made it
     at integer not null, kind text not null, account integer not null,

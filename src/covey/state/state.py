@@ -15,6 +15,7 @@ from covey.database import WrongDatabase, check_marks, mark, open_database
 from covey.delivery.audience import Candidate
 from covey.delivery.graph import Graph
 from covey.log import Log
+from covey.state.answers import Answers
 
 APPLICATION_ID: Final = 0x43737461  # "Csta"
 VERSION: Final = 2
@@ -127,6 +128,7 @@ class State:
             self._create()
         check_marks(self.connection, APPLICATION_ID, VERSION)
         self.graph = Graph()
+        self.answers = Answers(self.connection)
         self.log_id = ""
         self._read_facts()
 
@@ -153,10 +155,13 @@ class State:
 
     def check_against(self, log: Log) -> None:
         """Raises StateAhead when this state was not made from this log: a lost tail, or a foreign
-        file. It is never rebuilt in silence."""
+        file. It is never rebuilt in silence. Answers are remembered from here on."""
         if not self.log_id:
             self.log_id = log.id
-            return
+        self._check_last(log)
+        self.answers.load(log, self.applied)
+
+    def _check_last(self, log: Log) -> None:
         if self.log_id != log.id:
             raise StateAhead(f"{self.path} was made from another log ({self.log_id}, not {log.id})")
         if self.applied == 0:
@@ -195,6 +200,7 @@ class State:
         )
         self.execute("commit")
         self.graph.commit()
+        self.answers.commit()
 
     def rollback(self) -> None:
         """Back to the last commit: rows, graph and counters."""
@@ -202,6 +208,7 @@ class State:
         with contextlib.suppress(apsw.SQLError):
             self.execute("rollback")
         self.graph.rollback()
+        self.answers.rollback()
         self._read_facts()
 
     def row(self, sql: str, values: tuple[object, ...] = ()) -> tuple[Any, ...] | None:

@@ -1,21 +1,16 @@
-"""Sign up, log in, log out, settings."""
+"""Sign up, settings of the profile, password."""
 
 from __future__ import annotations
-
-import re
-from typing import Final
-from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.responses import Response
 
 from covey.edge import passwords
-from covey.edge.access import new_secret, secret_hash
-from covey.edge.requests import Parameters, header
+from covey.edge.access import secret_hash
+from covey.edge.requests import Parameters
 from covey.edge.text import parse
 from covey.errors import Refused
 from covey.limits import (
-    AGENT_CHARACTERS,
     DISPLAY_NAME_CHARACTERS,
     NOTE_CHARACTERS,
     PROFILE_FIELD_CHARACTERS,
@@ -23,18 +18,17 @@ from covey.limits import (
 )
 from covey.messages import (
     SERVER,
-    CloseSession,
     Field,
-    OpenSession,
     Password,
     Profile,
     Register,
 )
 from covey.state.accounts import check_email, check_name
+from covey.state.place import SETTINGS
 from covey.state.queries import AccountRow, Snapshot
 from covey.state.texts import check_language, check_text
 from covey.web.forms import Fault, fault, faults, kept, new_key, submission_key
-from covey.web.times import moment_tag
+from covey.web.log_in import next_of, open_session
 from covey.web.visit import Visit, local
 from covey.web.writing import visibility_of
 
@@ -50,16 +44,28 @@ def sign_up_page(visit: Visit, snapshot: Snapshot) -> Response:
 def _sign_up(
     visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Fault], status: int
 ) -> Response:
-    shown = {"name": kept(form, "name"), "email": kept(form, "email")}
+    registrations = _registrations(snapshot)
+    if registrations == "closed":
+        raise Refused("registrations_closed")
+    shown = {name: kept(form, name) for name in ("name", "email", "invite")}
     return visit.page(
         snapshot, "signup.html", status=status, errors=errors, kept=shown,
-        key=kept(form, "key") or new_key(), csrf_field=visit.csrf_field, **_next(form),
+        registrations=registrations,
+        key=kept(form, "key") or new_key(), csrf_field=visit.csrf_field, **next_of(form),
     )  # fmt: skip
 
 
+def _registrations(snapshot: Snapshot) -> str:
+    """Who may sign up: one of `SETTINGS["registrations"]`."""
+    row = snapshot.row("select value from settings where name = 'registrations'")
+    return row[0] if row else SETTINGS["registrations"][0]
+
+
 async def sign_up(visit: Visit, form: Parameters) -> Response:
-    """Registers, logs in, goes on to where the person was going."""
+    """Registers, logs in, goes on to where the person was going. Where a moderator looks at who
+    comes, it says so, and nobody is logged in yet."""
     edge = visit.edge
+    invite = kept(form, "invite").strip()
     name, email = kept(form, "name").strip().removeprefix("@"), kept(form, "email").strip()
     password = kept(form, "password")
 
@@ -86,77 +92,23 @@ async def sign_up(visit: Visit, form: Parameters) -> Response:
             hashed = await passwords.hash_password(password)
             accepted = await edge.submit(
                 SERVER,
-                Register(name=name, email=email, password_hash=hashed, signed_up=True),
+                Register(
+                    name=name, email=email, password_hash=hashed, signed_up=True,
+                    invite_hash=secret_hash(invite) if invite else b"",
+                ),
                 key,
-            )
-            return await _open_session(visit, accepted.id, local(kept(form, "next")))
+            )  # fmt: skip
+            with edge.snapshot() as snapshot:
+                account = snapshot.account(accepted.id)
+                if account is not None and account.standing == "pending":
+                    return visit.page(snapshot, "pending.html", pending=account)
+            return await open_session(visit, accepted.id, local(kept(form, "next")))
     except Refused as refused:
-        if refused.status != 422:
+        if refused.status != 422 and refused.code != "invitation_needed":
             raise
         errors = [fault(refused, "form")]
     with edge.snapshot() as snapshot:
         return _sign_up(visit, snapshot, form, errors, 422)
-
-
-# --- log in and out -------------------------------------------------------------------------------
-
-
-def log_in_page(visit: Visit, snapshot: Snapshot) -> Response:
-    if visit.account:
-        return visit.redirect(local(visit.query.text("next")))
-    return _log_in(visit, snapshot, visit.query, [], 200)
-
-
-def _log_in(
-    visit: Visit, snapshot: Snapshot, form: Parameters, errors: list[Fault], status: int
-) -> Response:
-    return visit.page(
-        snapshot, "login.html", status=status, errors=errors, kept={"name": kept(form, "name")},
-        csrf_field=visit.csrf_field, **_next(form),
-    )  # fmt: skip
-
-
-async def log_in(visit: Visit, form: Parameters) -> Response:
-    edge = visit.edge
-    name = kept(form, "name").strip().removeprefix("@")
-    # the address first: who is over its own limit does not use up a name's
-    await edge.count("log_in_address", visit.address)
-    await edge.count("log_in", name.lower()[:100])
-    column = "email" if "@" in name else "name_key"
-    with edge.snapshot() as snapshot:
-        row = snapshot.row(
-            f"select number, password_hash from accounts where {column} = ? and {column} != ''",
-            (name if column == "email" else name.lower(),),
-        )
-    number, hashed = row or (0, "")
-    if await passwords.verify(hashed, kept(form, "password")):
-        return await _open_session(visit, number, local(kept(form, "next")))
-    failed = [Fault("form", Refused("log_in_failed").sentence)]
-    with edge.snapshot() as snapshot:
-        return _log_in(visit, snapshot, form, failed, 422)
-
-
-async def _open_session(visit: Visit, account: int, to: str) -> Response:
-    """Always a new one: nobody can have known its secret before."""
-    secret = new_secret()
-    agent = re.sub(r"[^ -~]", "", header(visit.scope, b"user-agent"))[:AGENT_CHARACTERS]
-    await visit.edge.submit(account, OpenSession(session_hash=secret_hash(secret), agent=agent))
-    response = visit.redirect(to)
-    visit.set_session(response, secret)
-    return response
-
-
-async def log_out(visit: Visit, form: Parameters) -> Response:
-    await visit.edge.submit(visit.account, CloseSession(session_hash=secret_hash(visit.session)))
-    response = visit.redirect("/")
-    visit.end_session(response)
-    return response
-
-
-def _next(form: Parameters) -> dict[str, str]:
-    """Where to go on, remembered by the form and by the link to the other form."""
-    to = local(kept(form, "next"), "")
-    return {"next": to, "next_query": f"?next={quote(to, safe='/@')}" if to else ""}
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -176,13 +128,6 @@ class _Shown(Struct):
     locked: bool
 
 
-class _Session(Struct):
-    name: str
-    agent: str
-    since: str
-    here: bool
-
-
 def settings_page(visit: Visit, snapshot: Snapshot) -> Response:
     return _settings(visit, snapshot, _shown_account(_viewer(visit, snapshot)), [], 200)
 
@@ -192,10 +137,7 @@ def _settings(
 ) -> Response:
     empty = PROFILE_FIELDS - len(shown.fields)
     shown.fields = [*shown.fields, *(Field("", "") for _ in range(empty))][:PROFILE_FIELDS]
-    return visit.page(
-        snapshot, "settings.html", status=status, kept=shown, errors=errors,
-        sessions=_sessions(visit, snapshot),
-    )  # fmt: skip
+    return visit.page(snapshot, "settings.html", status=status, kept=shown, errors=errors)
 
 
 def _viewer(visit: Visit, snapshot: Snapshot) -> AccountRow:
@@ -211,38 +153,6 @@ def _shown_account(account: AccountRow) -> _Shown:
         account.language, bool(account.discoverable), bool(account.indexable), bool(account.bot),
         bool(account.locked),
     )  # fmt: skip
-
-
-def _sessions(visit: Visit, snapshot: Snapshot) -> list[_Session]:
-    here = secret_hash(visit.session)
-    rows = snapshot.execute(
-        "select session_hash, agent, created from sessions where account = ?"
-        " order by created desc limit 50",
-        (visit.account,),
-    )
-    return [
-        _Session(key.hex(), agent_words(agent), moment_tag(created, visit.now), key == here)
-        for key, agent, created in rows
-    ]
-
-
-_PROGRAMS: Final = (
-    ("Firefox/", "Firefox"), ("Edg/", "Edge"), ("OPR/", "Opera"), ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"), ("curl/", "curl"),
-)  # fmt: skip
-_SYSTEMS: Final = (
-    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
-    ("Mac OS X", "macOS"), ("Linux", "Linux"),
-)  # fmt: skip
-
-
-def agent_words(agent: str) -> str:
-    """A User-Agent in words: "Firefox on Linux"."""
-    program = next((words for sign, words in _PROGRAMS if sign in agent), "")
-    system = next((words for sign, words in _SYSTEMS if sign in agent), "")
-    if program and system:
-        return f"{program} on {system}"
-    return program or agent[:40] or "A browser"
 
 
 async def save_settings(visit: Visit, form: Parameters) -> Response:
@@ -326,13 +236,3 @@ async def change_password(visit: Visit, form: Parameters) -> Response:
     with edge.snapshot() as snapshot:
         shown = _shown_account(_viewer(visit, snapshot))
         return _settings(visit, snapshot, shown, errors, 422)
-
-
-async def close_session(visit: Visit, form: Parameters) -> Response:
-    """Log out another browser of one's own."""
-    try:
-        key = bytes.fromhex(form.required_text("session"))
-    except ValueError:
-        raise Refused("not_found") from None
-    await visit.edge.submit(visit.account, CloseSession(session_hash=key))
-    return visit.redirect("/settings?said=session")

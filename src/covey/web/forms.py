@@ -26,6 +26,10 @@ _FIELDS: Final = {
     "language_unknown": "language",
     "visibility_unknown": "visibility",
     "fields_many": "fields",
+    "token_name_taken": "name",
+    "tokens_many": "name",
+    "invitation_needed": "invite",
+    "invite_unknown": "invite",
 }
 """The field that a refusal is about; all others are about the form's text."""
 
@@ -34,6 +38,7 @@ _WHATS: Final = {
     "The display name": "display_name",
     "The note": "note",
     "A field's name": "fields",
+    "The token's name": "name",
     "A field's value": "fields",
 }
 """The field, by what the refusal says is wrong."""

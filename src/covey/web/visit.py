@@ -24,6 +24,7 @@ from covey.edge.access import (
     SESSION_MS,
     VISITOR_COOKIE,
     cookie_name,
+    note_use,
     session_access,
 )
 from covey.edge.edge import Edge
@@ -65,6 +66,10 @@ SAID: Final = {
     "profile": "Your profile is saved.",
     "password": "Your password is changed. Other browsers and apps are logged out.",
     "session": "That browser is logged out.",
+    "sessions": "All other browsers are logged out.",
+    "app": "That app is out. It would have to ask you again.",
+    "token": "That token is revoked.",
+    "factor-off": "The second factor is off. Your password alone logs you in.",
     "deleted": "The post is deleted.",
     "posted": "Your post is out.",
     "group": "The group is changed.",
@@ -75,7 +80,7 @@ SAID: Final = {
 }
 """What `?said=…` of an address tells at the top of a page."""
 
-_LOCAL: Final = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f\x7f]{0,2000}")
+_LOCAL: Final = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f\x7f]{0,8000}")
 _RETRY_SECONDS: Final = 5
 
 
@@ -94,6 +99,8 @@ class Visit:
         self.account = access.account if access else 0
         """0: a stranger."""
         self.session = session if access else ""
+        if access:
+            note_use(self.edge, session)
         self._visitor = "" if access else self.cookie(VISITOR_COOKIE)
         self._sets_visitor = False
         self._unread: dict[str, Unread] = {}
