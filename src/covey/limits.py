@@ -193,6 +193,8 @@ STREAM_BUFFER_EVENTS: Final = 1_000
 CATCH_UP_EVENTS: Final = 1_000
 """What a resumed stream is sent at most; beyond it comes one `gap` event."""
 HEARTBEAT_SECONDS: Final = 15
+WAIT_SECONDS_MAX: Final = 60
+"""That a reader of a queue waits for the next event; asked for longer, it waits so long."""
 STREAMS_PER_ACCOUNT: Final = 20
 STREAMS_PER_ADDRESS: Final = 50
 """Of strangers, per edge: a household or a library shares an address."""

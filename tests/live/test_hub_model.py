@@ -230,3 +230,66 @@ def test_streams_are_what_the_oracle_says(history: list[Step], size: int) -> Non
 @given(histories(mean=150), st.integers(1, 20))
 def test_streams_are_what_the_oracle_says_at_length(history: list[Step], size: int) -> None:
     check_model(history, size)
+
+
+# --- piece by piece ---------------------------------------------------------------------------
+
+
+async def read_through(beside: Beside, history: list[Step], size: int) -> None:
+    """Readers that hold nothing but a cursor, come at any time, read pieces of any size, and die
+    after any of them: then they have the cursor that they kept last."""
+    model = Model(beside)
+    oracle, teller, hub = model.oracle, model.teller, beside.hub
+    beside.connect()
+    batch = founding(ACCOUNTS)
+    for submission in batch:
+        oracle.submit(*submission, teller.now)
+    await model.submit(batch)
+    with beside.server.reader.snapshot() as snapshot:
+        for reader in model.readers:
+            reader.cursor, reader.upto = hub.cursor_at(snapshot), oracle.number
+
+    def read(reader: Reader, limit: int, dies_after: int) -> None:
+        assert reader.cursor
+        kept, got, pieces, more = reader.cursor, list[Seen](), 0, True
+        with beside.server.reader.snapshot() as snapshot:
+            while more:
+                piece = hub.read(snapshot, reader.account, reader.queues, kept, limit)
+                pieces += 1
+                if pieces == dies_after:
+                    continue  # it was not dealt with: the same comes again
+                assert len(piece.events) <= limit
+                for event in piece.events:
+                    _, number, ordinal = place(event)
+                    subject = 0 if event.kind == "notification" else event.subject
+                    got.append((number, ordinal, event.kind, subject))
+                kept, more = piece.cursor, piece.more
+        missed = model.audience.missed(reader, reader.upto)
+        expected = sorted((e.number, ORDINALS[e.kind], e.kind, e.subject) for e in missed)
+        assert got == expected, (reader.account, reader.queues)
+        reader.cursor, reader.upto = kept, oracle.number
+
+    batch = []
+    for step in [*history, Step("wait", 0, 0, 0, 0, 0)]:
+        if len(batch) >= size or step.kind == "wait":
+            await model.submit(batch)
+            batch = []
+            if step.key % 3 == 0:
+                beside.crash()
+                beside.connect()
+                await beside.settle()
+            reader = model.readers[step.what % len(model.readers)]
+            read(reader, 1 + step.how % 5, step.key % 4)
+        for submission in teller.tell(step):
+            oracle.submit(*submission, teller.now)
+            batch.append(submission)
+    await model.submit(batch)
+    for which, reader in enumerate(model.readers):
+        read(reader, 1 + which, which)
+
+
+@settings(max_examples=60)
+@given(histories(mean=75), st.integers(1, 6))
+def test_pieces_are_what_the_oracle_says(history: list[Step], size: int) -> None:
+    with beside() as made:
+        run(lambda: read_through(made, history, size))

@@ -63,6 +63,16 @@ class StreamEvent(Struct, frozen=True):
     subject: int
 
 
+class Passage(Struct, frozen=True):
+    """A piece of what a stream brings, oldest first."""
+
+    events: list[StreamEvent]
+    cursor: str
+    """Where the next piece begins."""
+    more: bool
+    """There is more already."""
+
+
 HEARTBEAT: Final = StreamEvent("", "heartbeat", "", 0)
 
 
@@ -186,6 +196,32 @@ class Hub:
         """From it on a stream brings all that a page made of `snapshot` does not show."""
         return f"{self._engine.epoch}.{snapshot.applied}.{_ALL}"
 
+    def read(
+        self, snapshot: Snapshot, account: int, queues: Sequence[str], cursor: str, limit: int
+    ) -> Passage:
+        """What a stream of `queues` would have brought since `cursor`, the oldest `limit` events of
+        it, however long ago that was: all posts and notifications, and of deletes, edits and
+        positions those that are still kept (CHANGES_MS). A cursor of another epoch brings a `gap`.
+
+        Raises Refused("parameter_malformed", "not_found"), see `open`.
+        """
+        epoch, number, ordinal = _parse(cursor)
+        self._check_in(snapshot, account, queues)
+        known, end = self._engine.epoch, self.cursor_at(snapshot)
+        if epoch != known or number > snapshot.applied:
+            return Passage([StreamEvent(end, "gap", queues[0], 0)], end, False)
+        since = number if ordinal >= _ALL else number - 1
+        # of the cursor's own number some are passed over
+        missed = self._missed(snapshot, account, queues, since, limit + _ALL)
+        found = sorted(event for event in missed if event[:2] > (number, ordinal))
+        more = len(missed) >= limit + _ALL or len(found) > limit
+        del found[limit:]
+        events = [
+            StreamEvent(f"{known}.{number}.{ordinal}", kind, queue, subject)
+            for number, ordinal, kind, queue, subject in found
+        ]
+        return Passage(events, events[-1].cursor if more else end, more)
+
     # --- open and close -----------------------------------------------------------------------
 
     async def open(
@@ -253,9 +289,12 @@ class Hub:
         if not any(queue.startswith(("list/", "group/")) for queue in queues):
             return
         with self._snapshot() as snapshot:
-            relations = self._relations(snapshot, account)
-            if not all(catch_up.may_watch(snapshot, relations, queue) for queue in queues):
-                raise Refused("not_found")
+            self._check_in(snapshot, account, queues)
+
+    def _check_in(self, snapshot: Snapshot, account: int, queues: Sequence[str]) -> None:
+        relations = self._relations(snapshot, account)
+        if not all(catch_up.may_watch(snapshot, relations, queue) for queue in queues):
+            raise Refused("not_found")
 
     def _join(self, stream: Stream) -> None:
         for name in _names(stream):
@@ -413,7 +452,9 @@ class Hub:
             since = number if ordinal >= _ALL else number - 1
             gap = catch_up.too_old(snapshot, since, self._now())
             if not gap:
-                events = self._missed(snapshot, stream, since)
+                events = self._missed(
+                    snapshot, stream.account, stream.queues, since, CATCH_UP_EVENTS + 1
+                )
                 events = [e for e in events if (e[0], e[1]) > (number, ordinal)]
                 gap = len(events) > CATCH_UP_EVENTS
         if gap:
@@ -425,18 +466,17 @@ class Hub:
             stream.push(StreamEvent(cursor, kind, queue, subject))
 
     def _missed(
-        self, snapshot: Snapshot, stream: Stream, since: int
+        self, snapshot: Snapshot, account: int, queues: Sequence[str], since: int, limit: int
     ) -> list[tuple[int, int, str, str, int]]:
-        """(number, ordinal, kind, queue, subject) of all after message `since`; more than
-        CATCH_UP_EVENTS when there are more."""
-        account, limit = stream.account, CATCH_UP_EVENTS + 1
+        """(number, ordinal, kind, queue, subject) of what came after message `since`. The oldest
+        `limit` are among them, in no order; fewer: that is all."""
         relations = self._relations(snapshot, account)
         found: dict[tuple[int, str], tuple[int, int, str, str, int]] = {}
 
         def add(number: int, kind: str, queue: str, subject: int) -> None:
             found.setdefault((number, kind), (number, ORDINALS[kind], kind, queue, subject))
 
-        for queue in stream.queues:
+        for queue in queues:
             if queue == "home":
                 for number, id_ in catch_up.posts_after(
                     snapshot, self._arena, relations, since, limit
@@ -452,9 +492,9 @@ class Hub:
                 for number, id_ in _missed_posts(snapshot, relations, queue, since, limit):
                     add(number, "post", queue, id_)
         for number, kind, subject in catch_up.changes_after(
-            snapshot, relations, stream.queues, since, limit
+            snapshot, relations, queues, since, limit
         ):
-            add(number, kind, stream.queues[0], subject)
+            add(number, kind, queues[0], subject)
         return list(found.values())
 
 

@@ -23,6 +23,7 @@ def routes() -> list[BaseRoute]:
         oauth,
         place,
         policies,
+        queues,
         relations,
         reports,
         scheduled,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from covey.edge.rates import subject_of
@@ -67,9 +68,16 @@ for _path, _name in PATHS.items():
 
 
 async def _stream(call: Call, name: str) -> None:
-    """Until the client goes, is too slow, or the edge stops."""
     wanted = subscription(call, name, call.parameters)
     how = wish(call.parameters, header(call.scope, b"last-event-id"))
+    await send_events(call, wanted, how, partial(_lines, call, wanted, how))
+
+
+async def send_events(
+    call: Call, wanted: Subscription, how: Wish, as_lines: Callable[[StreamEvent], bytes]
+) -> None:
+    """Until the client goes, is too slow, or the edge stops. `as_lines` makes of an event what is
+    sent; empty when the client is not to get it. Raises Refused before anything is sent."""
     stream = await follow(call, wanted, how, subject_of(call.address), admitted=False)
     gone = asyncio.create_task(_until_gone(call, stream))
     token = watched(call)
@@ -89,7 +97,7 @@ async def _stream(call: Call, name: str) -> None:
             if token is not None and not token.is_good():
                 break
             # what waits together goes out together
-            if lines := [line for event in events if (line := _lines(call, wanted, event, how))]:
+            if lines := [line for event in events if (line := as_lines(event))]:
                 await _send(call, lines[0] if len(lines) == 1 else b"".join(lines))
         await call.send({"type": "http.response.body", "body": b""})
     except OSError:
@@ -105,7 +113,7 @@ def _greeting(stream: Stream, how: Wish) -> bytes:
     return b":)\nid: %s\n\n" % stream.cursor.encode() if how.ours else b":)\n\n"
 
 
-def _lines(call: Call, wanted: Subscription, event: StreamEvent, how: Wish) -> bytes:
+def _lines(call: Call, wanted: Subscription, how: Wish, event: StreamEvent) -> bytes:
     """Empty when the client is not to get it."""
     if event.kind == "heartbeat":
         return THUMP
