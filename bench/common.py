@@ -309,7 +309,7 @@ class Server:
                 sys.executable, "-m", "covey", "serve", "--data", str(self.folder),
                 "--port", str(self.port), "--edges", str(edges),
             ],
-            stderr=self._said,
+            env={"COVEY_LIMITS": "off", **os.environ}, stderr=self._said,
         )  # fmt: skip
         self.seconds_to_start = self._wait()
 

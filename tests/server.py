@@ -219,7 +219,7 @@ class Server:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return {"COVEY_LIMITS": "off", **os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 
 @contextmanager

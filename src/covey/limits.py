@@ -183,7 +183,8 @@ SEARCH_FOLLOWED: Final = 5_000
 SEARCH_OFFSET_MAX: Final = 400
 """How many results can be passed over; further down one goes by ids."""
 SEARCHES_PER_WINDOW: Final = 300
-"""Per account (or address, when nobody is logged in) in READ_WINDOW_SECONDS, for each edge."""
+"""Per account (or network, when nobody is logged in) in READ_WINDOW_SECONDS, divided by the
+edges."""
 SEARCHES_WAITING: Final = 32
 """Per edge: it looks for posts one search after the other."""
 
@@ -249,8 +250,9 @@ IDS_PER_REQUEST: Final = 100
 TAGS_PER_TIMELINE: Final = 10
 """Named in each of `any`, `all` and `none`."""
 READS_PER_WINDOW: Final = 3_000
+WRITES_PER_WINDOW: Final = 300
 READ_WINDOW_SECONDS: Final = 300
-"""Per account (or address, when nobody is logged in)."""
+"""Both per account (or address, when nobody is logged in)."""
 LOG_IN_ATTEMPTS: Final = 10
 LOG_IN_WINDOW_SECONDS: Final = 300
 """Per account name, counted in the engine."""
@@ -260,7 +262,7 @@ SECOND_FACTOR_ATTEMPTS: Final = 10
 SECOND_FACTOR_WINDOW_SECONDS: Final = 3_600
 """Per account, by who knows its password: three codes of a million hold at a time, so a year of
 guessing hits with a chance of one in four."""
-REGISTRATIONS_PER_ADDRESS: Final = 20
+REGISTRATIONS_PER_ADDRESS: Final = 5
 REGISTRATION_WINDOW_SECONDS: Final = 1_800
 APPS_PER_ADDRESS: Final = 60
 APP_WINDOW_SECONDS: Final = 1_800

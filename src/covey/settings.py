@@ -13,7 +13,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from covey.limits import (
+    MEDIA_PER_ACCOUNT,
+    READS_PER_WINDOW,
+    REGISTRATIONS_PER_ADDRESS,
+    WRITES_PER_WINDOW,
+)
+
 FILE: Final = "covey.toml"
+LIMIT_MAX: Final = 1_000_000_000
+"""Of a setting that is a limit."""
 
 
 class WrongSetting(Exception):
@@ -42,12 +51,36 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Edge processes; 0: one for each core beside the engine's, at least one."""
     kernel: str = "auto"
     """What delivers to home queues. auto: the compiled kernel where numba is installed; numpy."""
+    limits: str = "on"
+    """Of requests and attempts. off: none is counted, for tests and measurements."""
+    limit_reads: int = READS_PER_WINDOW
+    """Requests of one account, or of one network of strangers, in READ_WINDOW_SECONDS."""
+    limit_writes: int = WRITES_PER_WINDOW
+    """Of these, those that may change something."""
+    limit_media: int = MEDIA_PER_ACCOUNT
+    """Pictures, films and sounds of one account in MEDIA_WINDOW_SECONDS."""
+    limit_sign_ups: int = REGISTRATIONS_PER_ADDRESS
+    """New accounts of one network in REGISTRATION_WINDOW_SECONDS."""
     log_level: str = "info"
 
     @property
     def secure(self) -> bool:
         """People come by https, so cookies say so."""
         return self.public_url.startswith("https://")
+
+    @property
+    def are_counted(self) -> bool:
+        """Requests and attempts have limits."""
+        return self.limits == "on"
+
+    @property
+    def attempts(self) -> dict[str, int]:
+        """Bucket of the engine's counters → how many attempts it lets through in its window."""
+        return {
+            "write": self.limit_writes,
+            "media": self.limit_media,
+            "registration": self.limit_sign_ups,
+        }
 
     @property
     def domain(self) -> str:
@@ -100,5 +133,10 @@ def _check(settings: Settings) -> None:
         raise WrongSetting(f"edges is {settings.edges}: it must be 0 to 64")
     if settings.kernel not in ("auto", "numpy"):
         raise WrongSetting(f"kernel is {settings.kernel!r}: auto or numpy")
+    if settings.limits not in ("on", "off"):
+        raise WrongSetting(f"limits is {settings.limits!r}: on or off")
+    for name in ("limit_reads", "limit_writes", "limit_media", "limit_sign_ups"):
+        if not 1 <= (limit := getattr(settings, name)) <= LIMIT_MAX:
+            raise WrongSetting(f"{name} is {limit}: it must be 1 to {LIMIT_MAX:,}")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise WrongSetting(f"log_level is {settings.log_level!r}: debug, info, warning or error")

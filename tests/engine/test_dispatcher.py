@@ -287,14 +287,16 @@ def test_attempts_are_counted_for_all_edges_together(desk: Desk) -> None:
     for n in range(LOG_IN_ATTEMPTS):
         edge = desk.edge()
         desk.dispatcher.receive(edge, Count(n, "log_in", "ann"))
-        assert edge.of(Counted) == [Counted(n, 0)]
+        ((limit, remaining),) = [(frame.limit, frame.remaining) for frame in edge.of(Counted)]
+        assert (limit, remaining) == (LOG_IN_ATTEMPTS, LOG_IN_ATTEMPTS - n - 1)
     edge = desk.edge()
     desk.dispatcher.receive(edge, Count(1, "log_in", "ann"))
-    ((_, until),) = [(frame.request, frame.until) for frame in edge.of(Counted)]
+    ((remaining, until),) = [(frame.remaining, frame.until) for frame in edge.of(Counted)]
+    assert remaining == -1
     assert until > desk.server.now
     desk.server.now = until
     desk.dispatcher.receive(edge, Count(2, "log_in", "ann"))
-    assert edge.of(Counted)[-1] == Counted(2, 0)
+    assert edge.of(Counted)[-1].remaining == LOG_IN_ATTEMPTS - 1
 
 
 @pytest.mark.parametrize(

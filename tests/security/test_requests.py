@@ -192,7 +192,7 @@ def test_who_is_over_its_own_limit_shuts_nobody_else_out(
     monkeypatch.setattr(here.site.edge, "count", count)
     form = {"csrf": csrf, "name": "ada", "password": "wrong"}
     assert browser.post("/login", data=form).status_code == 429
-    assert counted == ["log_in_address"]
+    assert counted == ["write", "log_in_address"]
 
 
 # --- secrets in log lines ------------------------------------------------------------------------

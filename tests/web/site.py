@@ -98,7 +98,11 @@ class Site:
         )
         LocalConnection(dispatcher, client)
         config = uvicorn.Config(
-            application(self.edge), lifespan="off", log_level="warning", **WEB_SOCKETS
+            application(self.edge),
+            lifespan="off",
+            log_level="warning",
+            proxy_headers=False,
+            **WEB_SOCKETS,
         )
         self._server = uvicorn.Server(config)
         self._ready.set()

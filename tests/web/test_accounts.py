@@ -14,6 +14,11 @@ from covey.edge.access import SESSION_COOKIE, secret_hash
 from covey.messages import SERVER, ApproveAccount, Invite, Restore, Setting, Suspend
 
 
+@pytest.fixture(autouse=True)
+def nobody_tried_yet(server: Site) -> None:
+    server.forget_attempts()
+
+
 def test_sign_up_log_out_and_in_again(server: Site) -> None:
     browser = server.browser()
     page = get(browser, "/signup")
@@ -59,6 +64,7 @@ def test_a_sign_up_sent_twice_makes_one_account(server: Site) -> None:
 
 
 def test_a_new_account_starts_read(server: Site) -> None:
+    server.forget_attempts()
     server.register("old_hand")
     server.post("old_hand", "before you came")
     browser = server.browser()

@@ -85,7 +85,9 @@ async def _serve(orders: Orders) -> None:
     from covey.cli.application import application
 
     folder = Path(orders.folder)
-    settings = msgspec.structs.replace(load(folder), public_url=orders.public_url)
+    settings = msgspec.structs.replace(
+        load(folder), public_url=orders.public_url, edges=orders.count
+    )
     set_up_logging(settings.log_level)
     client = EngineClient()
     now = boot_clock()

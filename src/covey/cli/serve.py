@@ -133,6 +133,7 @@ class Supervisor:
             "lock_fd": self._lock,
             "accept_clock": self._accept_clock,
             "compile_kernel": self._settings.kernel == "auto",
+            "attempts": self._settings.attempts,
             "log_level": self._settings.log_level,
         }
         return self._spawn("covey.engine.process", orders, (self._lock,))

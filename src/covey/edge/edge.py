@@ -11,6 +11,7 @@ from msgspec import Struct
 from covey.delivery.arena import ArenaReader
 from covey.delivery.audience import Relations
 from covey.engine.client import Accepted, EngineClient
+from covey.engine.frames import Counted
 from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
@@ -83,10 +84,13 @@ class Edge:
             if refused.code != "already_done":
                 raise
 
-    async def count(self, bucket: str, subject: str) -> None:
-        """Count an attempt that is limited for the whole server (log-ins, registrations, apps): in
-        the engine. Raises Refused("too_many_requests")."""
-        await self.engine.count(bucket, subject)
+    async def count(self, bucket: str, subject: str) -> Counted | None:
+        """Count an attempt that is limited for the whole server (log-ins, registrations, apps,
+        writes): in the engine. → None when nothing is counted here. Raises
+        Refused("too_many_requests")."""
+        if not self.settings.are_counted:
+            return None
+        return await self.engine.count(bucket, subject)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

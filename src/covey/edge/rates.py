@@ -1,10 +1,12 @@
-"""Read limits: so many requests in a window, per account, or per address when nobody is logged in,
-counted by each edge process for itself."""
+"""Limits of requests: so many in a window, per account, or per network when nobody is logged in.
+
+Each edge counts all requests for itself and allows its share, the limit divided by the edges: a
+read never asks the engine. The engine counts writes once more, exactly: there they go anyway.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -12,10 +14,12 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct
 from starlette.types import Scope
 
+from covey.clock import iso
 from covey.edge.edge import Edge
 from covey.edge.requests import all_of
+from covey.engine.frames import Counted
 from covey.errors import Refused
-from covey.limits import READ_WINDOW_SECONDS, READS_PER_WINDOW
+from covey.limits import READ_WINDOW_SECONDS
 from covey.settings import Settings
 
 SUBJECTS_MAX: Final = 100_000
@@ -34,32 +38,34 @@ class Rate(Struct, frozen=True):
 
 
 class Rates:
-    """Of one edge."""
+    """Of one edge. `limit`: requests in a window; None: they are not counted."""
 
-    def __init__(self, limit: int = READS_PER_WINDOW) -> None:
+    def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self._window = -1
         self._ends_ms = 0
         self._reset = ""
         self._counts: dict[int | str, int] = {}
 
-    def count(self, subject: int | str, now: int) -> Rate:
+    def count(self, subject: int | str, now: int) -> Rate | None:
         """Count one request of an account's number or an address, at `now` (ms). Raises
         Refused("too_many_requests")."""
+        limit = self.limit
+        if limit is None:
+            return None
         length_ms = READ_WINDOW_SECONDS * 1000
         window = now // length_ms
         if window != self._window:
             self._window, self._ends_ms = window, (window + 1) * length_ms
             self._counts.clear()
-            at = datetime.fromtimestamp(self._ends_ms / 1000, UTC)
-            self._reset = at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            self._reset = iso(self._ends_ms)
         if subject not in self._counts and len(self._counts) >= SUBJECTS_MAX:
             subject = ""
         used = self._counts.get(subject, 0)
-        if used >= self.limit:
-            raise Refused("too_many_requests", at=self._reset, until=self._ends_ms)
+        if used >= limit:
+            raise Refused("too_many_requests", at=self._reset, until=self._ends_ms, limit=limit)
         self._counts[subject] = used + 1
-        return Rate(self.limit, self.limit - used - 1, self._reset)
+        return Rate(limit, limit - used - 1, self._reset)
 
 
 _rates: WeakKeyDictionary[Edge, Rates] = WeakKeyDictionary()
@@ -68,8 +74,31 @@ _rates: WeakKeyDictionary[Edge, Rates] = WeakKeyDictionary()
 def rates(edge: Edge) -> Rates:
     found = _rates.get(edge)
     if found is None:
-        found = _rates[edge] = Rates()
+        found = _rates[edge] = Rates(share(edge.settings, edge.settings.limit_reads))
     return found
+
+
+def share(settings: Settings, limit: int) -> int | None:
+    """What one edge allows of a limit that is for all of them; None: nothing is counted."""
+    return -(-limit // max(1, settings.edges)) if settings.are_counted else None
+
+
+async def count_write(edge: Edge, subject: int | str) -> Rate | None:
+    """Count one request that may change something, at the engine; `rates` counted it already.
+    Raises Refused("too_many_requests")."""
+    return rate_of(await edge.count("write", str(subject)))
+
+
+def rate_of(counted: Counted | None) -> Rate | None:
+    if counted is None:
+        return None
+    return Rate(counted.limit, counted.remaining, iso(counted.until))
+
+
+def least(*found: Rate | None) -> Rate | None:
+    """Of all limits that a request counts in, the one a client will come up against first: its
+    figures are what it is told, as Mastodon does."""
+    return min((rate for rate in found if rate), key=lambda rate: rate.remaining, default=None)
 
 
 _networks: dict[tuple[str, ...], tuple[_Network, ...]] = {}

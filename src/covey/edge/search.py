@@ -28,7 +28,7 @@ from covey.edge.cursor import Cursor
 from covey.edge.edge import Edge
 from covey.edge.known import is_known, known_named
 from covey.edge.query import Query, Scope, match_of, names_of
-from covey.edge.rates import Rates
+from covey.edge.rates import Rates, share
 from covey.edge.requests import id_of
 from covey.edge.shown import shown
 from covey.edge.text import tag_name
@@ -92,9 +92,9 @@ class Searcher:
     """Of one edge: it looks in a thread of its own, one search after the other, so that pages go on
     meanwhile and searching takes one core at most."""
 
-    def __init__(self, state: Path) -> None:
-        """`state`: the file, beside which the index lies."""
-        self.rates = Rates(SEARCHES_PER_WINDOW)
+    def __init__(self, state: Path, limit: int | None) -> None:
+        """`state`: the file, beside which the index lies. `limit`: see Rates."""
+        self.rates = Rates(limit)
         self._state_path = state
         self._path = path_of(state.parent)
         self._thread = ThreadPoolExecutor(1, "search")
@@ -231,7 +231,9 @@ _searchers: WeakKeyDictionary[Edge, Searcher] = WeakKeyDictionary()
 def searcher(edge: Edge) -> Searcher:
     found = _searchers.get(edge)
     if found is None:
-        found = _searchers[edge] = Searcher(Path(edge.reader.connection.filename))
+        found = _searchers[edge] = Searcher(
+            Path(edge.reader.connection.filename), share(edge.settings, SEARCHES_PER_WINDOW)
+        )
     return found
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol, cast
 
 import msgspec
 
+from covey.clock import iso
 from covey.engine.answers import Accepted
 from covey.engine.folder import SOCKET, short_path
 from covey.engine.frames import (
@@ -58,7 +58,7 @@ class Submitter(Protocol):
         """
         ...
 
-    async def count(self, bucket: str, subject: str) -> None:
+    async def count(self, bucket: str, subject: str) -> Counted:
         """Raises Refused("too_many_requests")."""
         ...
 
@@ -150,12 +150,14 @@ class EngineClient:
         assert isinstance(answer, Acceptance)
         return Accepted(answer.number, answer.id, answer.repeated)
 
-    async def count(self, bucket: str, subject: str) -> None:
+    async def count(self, bucket: str, subject: str) -> Counted:
         """See Submitter."""
         answer = await self._ask(lambda request: Count(request, bucket, subject))
-        if isinstance(answer, Counted) and answer.until:
-            at = datetime.fromtimestamp(answer.until / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            raise Refused("too_many_requests", at=at, until=answer.until)
+        assert isinstance(answer, Counted)
+        if answer.remaining < 0:
+            at = iso(answer.until)
+            raise Refused("too_many_requests", at=at, until=answer.until, limit=answer.limit)
+        return answer
 
     async def watch(self, queue: str) -> int:
         """From the number that is returned on, the queue's events come to `on_wake`."""

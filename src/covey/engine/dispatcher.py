@@ -10,7 +10,7 @@ import logging
 import os
 import resource
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from covey.engine.counters import BUCKETS, Counters
@@ -85,6 +85,7 @@ class Dispatcher:
         now: Callable[[], int],
         schedule: Callable[[Callable[[], None]], object],
         arena_fd: int = -1,
+        attempts: Mapping[str, int] | None = None,
     ) -> None:
         self.engine = engine
         self.read_only = False
@@ -95,7 +96,7 @@ class Dispatcher:
         self._peers: dict[Connection, _Peer] = {}
         self._inbox: deque[tuple[_Peer | None, int, Submission]] = deque()
         self._waiting: Counter[int] = Counter()
-        self._counters = Counters()
+        self._counters = Counters(attempts)
         self._scheduled = False
         self._dues: dict[int, int] = {}
         """Numbers of dues that were submitted, and until when (ms) they are not again: one that
@@ -129,8 +130,8 @@ class Dispatcher:
         elif isinstance(frame, Count):
             if frame.bucket not in BUCKETS:
                 raise ValueError(f"there is no bucket {frame.bucket!r}")
-            until = self._counters.count(frame.bucket, frame.subject, self._now())
-            connection.send([Counted(frame.request, until)])
+            found = self._counters.count(frame.bucket, frame.subject, self._now())
+            connection.send([Counted(frame.request, found.limit, found.remaining, found.until)])
         elif isinstance(frame, Ask):
             connection.send([self._facts(frame.request)])
 

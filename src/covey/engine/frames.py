@@ -123,9 +123,11 @@ class Facts(Frame, frozen=True, tag=21):
 
 
 class Counted(Frame, frozen=True, tag=23):
-    """`until` is 0 when the attempt may be made, else the stamp from which the next one may."""
+    """`remaining` of `limit` attempts are left until the stamp `until`; -1: this one may not be."""
 
     request: int
+    limit: int
+    remaining: int
     until: int
 
 

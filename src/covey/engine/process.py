@@ -63,6 +63,8 @@ class Orders(Struct, frozen=True):
     """An operator confirmed that the clock is right though it stands behind the last stamp."""
     compile_kernel: bool = False
     """Go over to the compiled kernel when it is ready, where numba is installed."""
+    attempts: dict[str, int] = {}
+    """Of the settings: bucket → attempts in its window, see `Counters`."""
     log_level: str = "info"
 
 
@@ -117,7 +119,9 @@ def _serve(orders: Orders, folder: Path, engine: Engine) -> None:
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        server = Server(engine, folder, now=engine.now, arena_fd=orders.arena_fd)
+        server = Server(
+            engine, folder, now=engine.now, arena_fd=orders.arena_fd, attempts=orders.attempts
+        )
         loop.add_signal_handler(signal.SIGTERM, server.stop)
         warming = asyncio.create_task(_warm_up(orders, engine.arena))
         await server.run(lambda: _ready(orders.ready_fd))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -68,11 +68,18 @@ class Server:
     """
 
     def __init__(
-        self, engine: Engine, folder: Path, *, now: Callable[[], int], arena_fd: int = -1
+        self,
+        engine: Engine,
+        folder: Path,
+        *,
+        now: Callable[[], int],
+        arena_fd: int = -1,
+        attempts: Mapping[str, int] | None = None,
     ) -> None:
         self._engine = engine
         self._folder = folder
         self._now = now
+        self._attempts = attempts
         self._arena_fd = arena_fd
         self._failure: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -88,6 +95,7 @@ class Server:
             now=self._now,
             schedule=lambda run: loop.call_soon(self._guard, run),
             arena_fd=self._arena_fd,
+            attempts=self._attempts,
         )
         checkpointer = Checkpointer(self._engine.state)
         self._after_batch = checkpointer.after_batch

@@ -63,7 +63,7 @@ async def register(call: Call) -> Answer:
         if not parameters.boolean("agreement"):
             raise Refused("agreement_needed")
         language = parameters.text("locale").replace("_", "-")
-        await call.edge.count("registration", subject_of(call.address))
+        await call.count("registration", subject_of(call.address))
         invite = parameters.text("invite_code")
         message = Register(
             name=parameters.text("username").strip(),

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from covey.edge.access import NOBODY, Access, token_access
 from covey.edge.compress import send_whole
 from covey.edge.edge import Edge
-from covey.edge.rates import Rate, client_address, rates, subject_of
+from covey.edge.rates import Rate, client_address, count_write, least, rate_of, rates, subject_of
 from covey.edge.requests import Parameters, header, id_of, parse_query, read_parameters
 from covey.errors import Refused
 
@@ -55,7 +55,8 @@ class Call:
     """One request, as an operation sees it."""
 
     __slots__ = (
-        "access", "edge", "is_answered", "parameters", "receive", "scope", "send", "token", "words"
+        "access", "edge", "is_answered", "parameters", "rate", "receive", "scope", "send", "token",
+        "words",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,8 @@ class Call:
         self.access: Access = NOBODY
         """What the token gives."""
         self.parameters = Parameters({})
+        self.rate: Rate | None = None
+        """Of the limits that this request counts in, how the one with the least left stands."""
         self.is_answered = False
         """Set by an operation that sends its answer itself, before it begins."""
 
@@ -94,6 +97,10 @@ class Call:
     @property
     def address(self) -> str:
         return client_address(self.scope, self.edge.settings)
+
+    async def count(self, bucket: str, subject: str) -> None:
+        """See Edge.count; the client is told how it stands."""
+        self.rate = least(self.rate, rate_of(await self.edge.count(bucket, subject)))
 
 
 Handler = Callable[[Call], Awaitable[Answer | None]]
@@ -199,13 +206,15 @@ class Door(BaseRoute):
         method: str = scope["method"]
         found = node.operations.get("GET" if method == "HEAD" else method) if node else None
         call = Call(edge, scope, receive, send, words)
-        rate: Rate | None = None
         try:
             try:
                 if found is not None:
                     call.access = _access(call, found)
             finally:  # what is refused or not there counts, too
-                rate = rates(edge).count(call.account or subject_of(call.address), edge.now())
+                subject = call.account or subject_of(call.address)
+                call.rate = rates(edge).count(subject, edge.now())
+                if found is not None and found.method != "GET":
+                    call.rate = least(call.rate, await count_write(edge, subject))
             if found is None:
                 answer: Answer | None = _no_operation(node, method)
             else:
@@ -214,6 +223,9 @@ class Door(BaseRoute):
                 answer = await found.answers(call)
         except Refused as refused:
             answer = refusal(refused)
+            limit, at = refused.details.get("limit"), refused.details.get("at")
+            if refused.code == "too_many_requests" and isinstance(limit, int):
+                call.rate = Rate(limit, 0, str(at))
         except Exception:
             logger.exception("%s %r failed", method, scope["path"])
             answer = refusal(Refused("internal"))
@@ -229,7 +241,7 @@ class Door(BaseRoute):
             headers.append((b"cache-control", b"private, no-store"))
         if found is None or found.open_to_pages:
             headers += OPEN_TO_PAGES
-        if rate:
+        if rate := call.rate:
             headers += [
                 (b"x-ratelimit-limit", str(rate.limit).encode()),
                 (b"x-ratelimit-remaining", str(rate.remaining).encode()),

@@ -45,7 +45,7 @@ def _words(said: Parameters, before: tuple[str, int, int] = ("", 0, 0)) -> tuple
 @operation("POST", "/api/v2/media", "write:media", reads=False)
 async def upload(call: Call) -> Answer | None:
     """200 when it can be posted, 202 when there is work to be done on it."""
-    await call.edge.count("media", str(call.account))
+    await call.count("media", str(call.account))
     with call.edge.media.upload(call.account) as job:
         names = {"file": UPLOAD, "thumbnail": "thumbnail"}
         said, sent = await read_upload(call.scope, call.receive, job.path, names)

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
+from covey.clock import iso as iso
 from covey.errors import Refused
 from covey.messages import ID_TIME_BITS
-
-
-def iso(stamp: int) -> str:
-    """Milliseconds since 1970 → 2026-11-24T18:40:00.000Z."""
-    return f"{_second(stamp // 1000)}.{stamp % 1000:03d}Z"
-
-
-@lru_cache(maxsize=8_192)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def day(post_id: int) -> str | None:

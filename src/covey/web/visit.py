@@ -28,7 +28,7 @@ from covey.edge.access import (
     session_access,
 )
 from covey.edge.edge import Edge
-from covey.edge.rates import client_address, rates, subject_of
+from covey.edge.rates import client_address, count_write, rates, subject_of
 from covey.edge.requests import Parameters, header, parse_body, parse_query, read_body
 from covey.edge.unread import Unread, unread
 from covey.edge.uploads import Sent, read_upload
@@ -142,6 +142,11 @@ class Visit:
     def count(self) -> None:
         """Raises Refused("too_many_requests")."""
         rates(self.edge).count(self.account or self.address, self.now)
+
+    async def count_write(self) -> None:
+        """A form. Raises Refused("too_many_requests")."""
+        self.count()
+        await count_write(self.edge, self.account or self.address)
 
     async def form(self) -> Parameters:
         """What the form says. Raises Refused, also when it is not one of ours ("csrf")."""
@@ -342,7 +347,7 @@ class Form:
         form = Parameters({})
         with ExitStack() as held:
             try:
-                visit.count()
+                await visit.count_write()
                 if self._files and visit.account:
                     visit.job = held.enter_context(visit.edge.media.upload(visit.account))
                     form, visit.sent = await read_upload(

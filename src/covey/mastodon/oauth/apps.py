@@ -63,7 +63,7 @@ async def create_app(call: Call) -> Answer:
     uris = tuple(dict.fromkeys(uri.strip() for uri in lines.splitlines() if uri.strip()))
     scopes = parse_scopes(parameters.text("scopes"))
     website = parameters.text("website").strip()
-    await call.edge.count("app", subject_of(call.address))
+    await call.count("app", subject_of(call.address))
     client_id, secret = new_secret(), new_secret()
     message = App(
         client_id=client_id,

@@ -36,7 +36,7 @@ async def token(call: Call) -> Answer:
         if kind == "authorization_code":
             return await _redeem(call, app)
         scopes = scopes_for(parameters, app)
-        await call.edge.count("app_token", subject_of(call.address))
+        await call.count("app_token", subject_of(call.address))
         return await issue(call.edge, app.number, 0, scopes)
     except OAuthError as error:
         return error.answer()
