@@ -52,7 +52,7 @@ class Looking:
         self.world = made
         self.folder = made.engine.log.path.parent
         self.worker = Worker(made, self.folder)
-        self.searcher = Searcher(Path(made.reader.connection.filename))
+        self.searcher = Searcher(Path(made.reader.connection.filename), None)
 
     def index(self) -> None:
         """The worker comes, takes in what there is, and goes."""
