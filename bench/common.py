@@ -47,7 +47,7 @@ from covey.engine.frames import (
 )
 from covey.keys import edge_key
 from covey.messages import SERVER, AnyMessage, App, Follow, OpenSession, Register, Token
-from covey.settings import Settings
+from covey.settings import LIMIT_MAX, Settings
 
 IN_FLIGHT: Final = 256
 START_SECONDS: Final = 60.0
@@ -295,6 +295,10 @@ def data_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+UNLIMITED = {f"COVEY_LIMIT_{what}": str(LIMIT_MAX) for what in ("READS", "WRITES", "SIGN_UPS")}
+"""Requests are counted, as on every server, but nobody comes to a limit."""
+
+
 class Server:
     """`covey serve` on `folder`, or on one of its own that goes with it."""
 
@@ -309,7 +313,7 @@ class Server:
                 sys.executable, "-m", "covey", "serve", "--data", str(self.folder),
                 "--port", str(self.port), "--edges", str(edges),
             ],
-            env={"COVEY_LIMITS": "off", **os.environ}, stderr=self._said,
+            env={**UNLIMITED, **os.environ}, stderr=self._said,
         )  # fmt: skip
         self.seconds_to_start = self._wait()
 

@@ -9,8 +9,7 @@ The generator shares the two cores with what it measures, and says what it took;
 made beforehand. So beside the rate stands the CPU of edge and engine a post: what both cores could
 take with the generator elsewhere is one over the larger of the two.
 
-Limits are as they are on every server (3,000 requests an account in five minutes): there are enough
-authors. Latency is measured at full load, and again at half that rate, counted from when a request
+Requests are counted as on every server, to limits that nobody reaches. Latency is measured at full load, and again at half that rate, counted from when a request
 was due.
 """
 
