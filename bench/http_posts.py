@@ -9,8 +9,8 @@ The generator shares the two cores with what it measures, and says what it took;
 made beforehand. So beside the rate stands the CPU of edge and engine a post: what both cores could
 take with the generator elsewhere is one over the larger of the two.
 
-Requests are counted as on every server, to limits that nobody reaches. Latency is measured at full load, and again at half that rate, counted from when a request
-was due.
+Requests are counted as on every server, to limits that nobody reaches. Latency is measured at full
+load, and again at half that rate, counted from when a request was due.
 """
 
 from __future__ import annotations
