@@ -14,7 +14,17 @@ from covey.errors import Refused
 from covey.limits import CATCH_UP_EVENTS, CHANGES_MS, STREAM_BUFFER_EVENTS, STREAMS_PER_ACCOUNT
 from covey.live import hub as hub_module
 from covey.live.hub import TAKEN_EVENTS, Stream
-from covey.messages import Block, Delete, Follow, Mention, Post, Read
+from covey.messages import (
+    SERVER,
+    Block,
+    Delete,
+    Follow,
+    Mention,
+    Post,
+    Read,
+    RevokeQuote,
+    Suspend,
+)
 
 HOME = ("home", "notifications")
 
@@ -496,5 +506,21 @@ def test_a_quote_of_what_its_reader_may_not_see_does_not_come_live() -> None:
         for account, told in ((1, []), (2, [hidden, quote])):
             resumed = await scene.hub.open(account=account, queues=("public",), cursor=cursor)
             assert posts_of(resumed) == told
+
+    scene(play)
+
+
+def test_what_becomes_of_a_suspended_accounts_post_is_told_to_nobody_who_follows_it() -> None:
+    """Its quote is revoked by who is quoted; caught up, the event was not there."""
+
+    async def play(scene: Scene) -> None:
+        (quoted,) = await scene.say(1, Post(text="Quote me"))
+        (quote,) = await scene.say(2, Post(text="Look", quote_of=quoted))
+        await scene.say(SERVER, Suspend(account=2))
+        live = await scene.hub.open(account=1, queues=HOME)
+        cursor = f"{scene.epoch}.{scene.beside.server.state.applied}.8"
+        await scene.say(1, RevokeQuote(post=quote))
+        assert kinds_of(live) == []
+        assert kinds_of(await scene.hub.open(account=1, queues=HOME, cursor=cursor)) == []
 
     scene(play)

@@ -136,7 +136,7 @@ STRANGER: Final = Relations(0, BitMap(), BitMap(), BitMap(), BitMap(), BitMap())
 def audience(graph: Graph, post: Candidate) -> BitMap:
     """The accounts in whose home the post stands."""
     author = post.account
-    if post.visibility == DIRECT:
+    if post.visibility == DIRECT or graph.hidden.has(graph.SUSPENDED, author):
         return BitMap()
     readers = _followers(graph, post) if post.visibility in TO_FOLLOWERS else BitMap()
     for group in post.groups:
