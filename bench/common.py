@@ -374,7 +374,16 @@ class Server:
 
 @contextmanager
 def pipe_to(server: Server) -> Iterator[Pipe]:
-    pipe = Pipe(server.folder)
+    # after a restart pages are answered before the engine listens
+    deadline = time.perf_counter() + START_SECONDS
+    while True:
+        try:
+            pipe = Pipe(server.folder)
+            break
+        except OSError:
+            if time.perf_counter() > deadline:
+                raise
+            time.sleep(0.01)
     try:
         yield pipe
     finally:
