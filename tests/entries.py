@@ -3,6 +3,8 @@ sense from end to end. `tests/data/log-VERSION.db` is what a release wrote of it
 
 from __future__ import annotations
 
+from tests.histories import subscribe_push
+
 from covey.messages import (
     SERVER,
     AcceptFollow,
@@ -21,6 +23,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangePush,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -96,6 +99,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UnsubscribePush,
     Vote,
     next_id,
 )
@@ -266,6 +270,10 @@ STORY: list[tuple[int, AnyMessage]] = [
     (3, Unreact(announcement=108, name="\N{OWL}")),
     (1, Setting(name="privacy_policy", value="We keep what you write.")),
     (1, Read(queue="home", position=7, keep=True)),
+    (SERVER, Token(token_hash=HASHES[3], app=1, account=1, scopes="push")),
+    (1, subscribe_push(HASHES[3], standard=True, policy="followed")),
+    (1, ChangePush(token_hash=HASHES[3], alerts=("mention", "poll"), policy="follower")),
+    (1, UnsubscribePush(number=138)),
 ]  # fmt: skip
 """Who and what. Posts are named by their place among posts and boosts; `entries` gives the ids."""
 

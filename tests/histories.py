@@ -31,6 +31,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangePush,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -71,6 +72,7 @@ from covey.messages import (
     Poll,
     Post,
     Profile,
+    PushPolicy,
     QuotePolicy,
     React,
     Read,
@@ -92,6 +94,7 @@ from covey.messages import (
     SetRole,
     SetRules,
     Setting,
+    SubscribePush,
     Suspend,
     Tag,
     Token,
@@ -108,9 +111,11 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UnsubscribePush,
     Visibility,
     Vote,
 )
+from covey.state.push import ALERTS
 
 START_MS = 1_767_225_600_000
 """The first history begins on 1 January 2026."""
@@ -125,10 +130,33 @@ REPLIES: list[RepliesPolicy] = ["followed", "list", "none"]
 QUOTES: list[QuotePolicy] = ["public", "followers", "nobody"]
 LANGUAGES = ["en", "de", "fa"]
 MINUTE_MS = 60_000
+POLICIES: list[PushPolicy] = ["all", "followed", "follower", "none"]
+PUSH_KEY = bytes.fromhex(
+    "042571b2becdfde360551aaf1ed0f4cd366c11cebe555f89bcb7b186a53339173168ece2ebe018597bd30479b86e3c8f"
+    "8eced577ca59187e9246990db682008b0e"
+)
+"""A subscriber's public key: that of the examples in RFC 8291."""
 
 
 RUNNING = (Limit, Suspend, Restore, ApproveAccount, SetRules, Announce, Setting)
 """What few may do."""
+
+
+def subscribe_push(
+    token_hash: bytes,
+    *,
+    alerts: tuple[str, ...] = ALERTS,
+    policy: PushPolicy = "all",
+    endpoint: str = "https://push.example/device",
+    public_key: bytes = PUSH_KEY,
+    auth: bytes = bytes(16),
+    sealed: bytes = b"sealed",
+    standard: bool = False,
+) -> SubscribePush:
+    return SubscribePush(
+        token_hash=token_hash, endpoint=endpoint, public_key=public_key, auth=auth, sealed=sealed,
+        standard=standard, alerts=alerts, policy=policy,
+    )  # fmt: skip
 
 
 class Submission(NamedTuple):
@@ -164,6 +192,7 @@ READING = {
 
 EVERYTHING = {
     **READING, "password": 1, "role": 1, "app": 1, "grant": 2, "token": 2,
+    "subscribe_push": 3, "change_push": 1, "unsubscribe_push": 1,
     "revoke_token": 1, "open_session": 2, "close_session": 1,
     "feature_tag": 1, "unfeature_tag": 1,
     "approve": 1, "close_account": 1, "rules": 1, "announce": 1, "setting": 1, "invite": 1,
@@ -463,6 +492,21 @@ class Teller:
                 )
             case "revoke_token":
                 return RevokeToken(token_hash=bytes([16 + what % 8]) * 32)
+            case "subscribe_push":
+                held = [h for h, account in oracle.tokens.items() if account == actor]
+                return subscribe_push(
+                    held[what % len(held)] if held else bytes([16 + what % 8]) * 32,
+                    alerts=ALERTS[: how % 9], policy=POLICIES[whom % 4],
+                )  # fmt: skip
+            case "change_push":
+                pushes = list(oracle.pushes) or [hash_]
+                return ChangePush(
+                    token_hash=pushes[what % len(pushes)], alerts=ALERTS[: how % 9],
+                    policy=POLICIES[whom % 4],
+                )  # fmt: skip
+            case "unsubscribe_push":
+                made = [number for _, number, *_ in oracle.pushes.values()] or [1]
+                return UnsubscribePush(number=made[what % len(made)])
             case "open_session":
                 return OpenSession(session_hash=hash_, agent="Browser")
             case "close_session":

@@ -30,6 +30,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangePush,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -81,6 +82,7 @@ from covey.messages import (
     SetRole,
     SetRules,
     Setting,
+    SubscribePush,
     Suspend,
     Token,
     Unblock,
@@ -96,6 +98,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UnsubscribePush,
     Vote,
 )
 from covey.oracle.model import Model
@@ -253,6 +256,16 @@ class Oracle(Model):
                     raise No("already_done")
             case RevokeToken(token_hash=hash_):
                 if hash_ not in self.tokens or actor not in (SERVER, self.tokens[hash_]):
+                    raise No("not_found")
+            case SubscribePush(token_hash=hash_):
+                if not actor or self.tokens.get(hash_) != actor:
+                    raise No("not_found")
+            case ChangePush(token_hash=hash_):
+                if hash_ not in self.pushes or self.pushes[hash_][0] != actor:
+                    raise No("not_found")
+            case UnsubscribePush(number=made):
+                owners = [account for account, number, *_ in self.pushes.values() if number == made]
+                if not owners or actor not in (SERVER, *owners):
                     raise No("not_found")
             case OpenSession(session_hash=hash_):
                 if hash_ in self.sessions:

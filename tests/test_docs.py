@@ -13,6 +13,7 @@ from tests.cli.test_commands import commands
 from tests.conftest import ROOT
 
 from covey import limits, log, messages
+from covey.cli.serve import SECRETS
 from covey.delivery import layout
 from covey.engine import frames
 from covey.engine.process import KERNEL_FOLDER
@@ -137,8 +138,10 @@ def test_the_arenas_words() -> None:
 
 def test_files_of_a_data_folder() -> None:
     text = FORMATS.partition("## Log")[0]
-    for name in ("log.db", "state-2.db", "secrets/edge.key", "covey.toml", "engine.sock", "lock"):
+    for name in ("log.db", "state-2.db", "covey.toml", "engine.sock", "lock"):
         assert f"`{name}`" in text
+    for name in SECRETS:
+        assert f"`secrets/{name}`" in text
     assert f"`{KERNEL_FOLDER}/`" in text
 
 

@@ -117,6 +117,9 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     # access
     "app_unknown": (401, "Client authentication failed: there is no such app, or its secret is wrong."),
     "grant_unknown": (400, "The authorization code is not valid: used, older than ten minutes, or not for this app and address."),
+    "push_endpoint_malformed": (422, "The endpoint of a push subscription is an https address of at most {limit} characters, without name or password."),
+    "push_keys_malformed": (422, "The keys of a push subscription are p256dh, a point of P-256 in 65 bytes, and auth, 16 bytes; both in base64."),
+    "push_subscriptions_many": (422, "An account has at most {limit} push subscriptions. Revoke an app first."),
     "redirect_uri_malformed": (422, "Redirect URI must be an absolute address without fragment, or urn:ietf:wg:oauth:2.0:oob."),
     "redirect_uris_many": (422, "An app has at most {limit} redirect URIs."),
     "scope_unknown": (422, "Scopes doesn't match configured on the server: {scope}"),

@@ -85,6 +85,23 @@ KEYWORDS_PER_FILTER: Final = 100
 KEYWORD_CHARACTERS: Final = 100
 POSTS_PER_FILTER: Final = 100
 
+# --- push and what else goes out ----------------------------------------------------------------
+PUSH_SUBSCRIPTIONS_PER_ACCOUNT: Final = 50
+PUSH_ENDPOINT_CHARACTERS: Final = 2_048
+PUSH_SEALED_BYTES: Final = 512
+"""Of a sealed token."""
+PUSH_BODY_CHARACTERS: Final = 140
+"""Of a post's text in a push; the whole has to fit into 4 KB."""
+PUSH_SECONDS: Final = 10
+"""From looking up a push service's name until its answer has come."""
+PUSH_TTL_SECONDS: Final = 48 * 3_600
+"""How long a push service keeps a push for a device that is off."""
+HOST_REST_SECONDS: Final = 60
+"""A host that did not answer is left alone; twice as long each time, up to the next."""
+HOST_REST_SECONDS_MAX: Final = 3_600
+ANSWER_HEAD_BYTES: Final = 16 << 10
+"""Of the answer of somebody else's server."""
+
 # --- time, in milliseconds unless named -------------------------------------------------------
 GRANT_MS: Final = 10 * 60 * 1000
 KEY_CLIENT_MS: Final = 60 * 60 * 1000

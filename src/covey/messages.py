@@ -22,6 +22,8 @@ GroupKind = Literal["open", "request", "invitation", "secret"]
 GroupRole = Literal["member", "moderator", "owner"]
 RepliesPolicy = Literal["followed", "list", "none"]
 Role = Literal["member", "moderator", "administrator"]
+PushPolicy = Literal["all", "followed", "follower", "none"]
+"""Whose acts are pushed: everybody's, of those one follows, of those who follow one, nobody's."""
 QuotePolicy = Literal["public", "followers", "nobody"]
 ReportCategory = Literal["spam", "legal", "violation", "other"]
 
@@ -163,6 +165,41 @@ class Token(Message, frozen=True, tag="token"):
 
 class RevokeToken(Message, frozen=True, tag="revoke_token"):
     token_hash: bytes
+
+
+class SubscribePush(Message, frozen=True, tag="subscribe_push"):
+    """What the actor is told of goes to `endpoint` too, as long as its token is good. A token has
+    one subscription: a new one takes the old one's place."""
+
+    token_hash: bytes
+    endpoint: str
+    """Address of the push service, https."""
+    public_key: bytes
+    """The subscriber's: a point of P-256, uncompressed (65 bytes)."""
+    auth: bytes
+    """The subscriber's secret of 16 bytes: with its key it tells that a push is for it."""
+    sealed: bytes
+    """The token itself, which the app wants back in each push (covey.seal)."""
+    standard: bool = False
+    """Encrypted by RFC 8291; else by the draft before it, which older apps know."""
+    alerts: tuple[str, ...] = ()
+    """Types of notifications, in the API's words."""
+    policy: PushPolicy = "all"
+
+
+class ChangePush(Message, frozen=True, tag="change_push"):
+    """Other alerts for the subscription of a token."""
+
+    token_hash: bytes
+    alerts: tuple[str, ...]
+    policy: PushPolicy = "all"
+
+
+class UnsubscribePush(Message, frozen=True, tag="unsubscribe_push"):
+    """Its owner ends it, or the push service does not know it any more."""
+
+    number: int
+    """Of the message that made it."""
 
 
 class OpenSession(Message, frozen=True, tag="open_session"):
@@ -693,7 +730,8 @@ class Due(Message, frozen=True, tag="due"):
 
 AnyMessage = Union[  # noqa: UP007 - msgspec reads the members from typing.Union
     Register, Profile, CloseAccount, Password, SetRole,
-    App, Grant, Token, RevokeToken, OpenSession, CloseSession,
+    App, Grant, Token, RevokeToken, SubscribePush, ChangePush, UnsubscribePush,
+    OpenSession, CloseSession,
     Follow, Unfollow, AcceptFollow, RejectFollow, RemoveFollower, Block, Unblock, Mute, Unmute,
     BlockDomain, UnblockDomain, Note, Endorse, Unendorse,
     Post, Edit, SetQuotePolicy, RevokeQuote, Draft, ChangeDraft, CancelDraft, Delete,

@@ -48,6 +48,12 @@ def compare(state: State, oracle: Oracle) -> None:
     }
     assert dict(rows("select session_hash, account from sessions")) == oracle.sessions
     assert dict(rows("select token_hash, account from tokens")) == oracle.tokens
+    assert {
+        hash_: (account, number, tuple(alerts.split()), policy)
+        for hash_, account, number, alerts, policy in rows(
+            "select token_hash, account, number, alerts, policy from push_subscriptions"
+        )
+    } == oracle.pushes
     # those that have expired are forgotten now and then
     assert set(rows("select code_hash from grants where expires > ?", (state.stamp,))) == {
         (code,) for code, (_, _, _, until) in oracle.grants.items() if until > state.stamp

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.folders import scratch
-from tests.histories import START_MS
+from tests.histories import START_MS, subscribe_push
 from tests.state.plain_engine import PlainEngine
 
 import covey.limits
@@ -58,6 +58,7 @@ from covey.messages import (
     BlockDomain,
     Boost,
     ChangeGroup,
+    ChangePush,
     CloseSession,
     CreateGroup,
     CreateList,
@@ -109,6 +110,7 @@ from covey.messages import (
     Unfollow,
     Unmute,
     Unreact,
+    UnsubscribePush,
     Vote,
 )
 from covey.state.all import CHECKS
@@ -291,6 +293,25 @@ ACCESS: list[Case] = [
     (SERVER, token(code_hash=CODE, account=1), "grant_unknown"),
     (SERVER, token(code_hash=CODE, scopes="read write"), "grant_unknown"),
     (SERVER, token(token_hash=TOKEN), "already_done"),
+    (2, subscribe_push(TOKEN), ""),
+    (1, subscribe_push(TOKEN), "not_found"),
+    (2, subscribe_push(CLOSED), "not_found"),
+    (2, subscribe_push(TOKEN, endpoint="http://push.example/x"), "push_endpoint_malformed"),
+    (2, subscribe_push(TOKEN, endpoint="https://a@push.example/x"), "push_endpoint_malformed"),
+    (2, subscribe_push(TOKEN, endpoint="https://push.example/x\r\n"), "push_endpoint_malformed"),
+    (2, subscribe_push(TOKEN, endpoint="https://p.example/" + "x" * 2_030), ""),
+    (
+        2,
+        subscribe_push(TOKEN, endpoint="https://p.example/" + "x" * 2_031),
+        "push_endpoint_malformed",
+    ),
+    (2, subscribe_push(TOKEN, public_key=b"\4" + bytes(64)), "push_keys_malformed"),
+    (2, subscribe_push(TOKEN, public_key=b""), "push_keys_malformed"),
+    (2, subscribe_push(TOKEN, auth=bytes(15)), "push_keys_malformed"),
+    (2, subscribe_push(TOKEN, sealed=bytes(513)), "parameter_malformed"),
+    (2, subscribe_push(TOKEN, alerts=("bark",)), "parameter_malformed"),
+    (2, ChangePush(token_hash=TOKEN, alerts=()), "not_found"),
+    (2, UnsubscribePush(number=1), "not_found"),
     (2, RevokeToken(token_hash=TOKEN), ""),
     (SERVER, RevokeToken(token_hash=TOKEN), ""),
     (1, RevokeToken(token_hash=TOKEN), "not_found"),
@@ -674,7 +695,12 @@ def test_every_refusal_that_check_can_raise_is_raised_here(world: World) -> None
     assert raised <= set(REFUSALS)
     cases = [*FIXED, *of_posts(world), *of_acts(world), *of_queues(world)]
     tested = {code for _, _, code in cases} | {code for *_, code in FULL}
-    tested |= {"email_taken", "registrations_closed", "invitation_needed"}
+    tested |= {
+        "push_subscriptions_many",
+        "email_taken",
+        "registrations_closed",
+        "invitation_needed",
+    }
     assert raised <= tested
 
 

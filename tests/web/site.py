@@ -31,6 +31,7 @@ from covey.engine.local import LocalConnection
 from covey.keys import edge_key
 from covey.log import Log
 from covey.messages import SERVER, AnyMessage, OpenSession, Post, Register, Visibility
+from covey.seal import KEY_BYTES, Seal
 from covey.settings import Settings
 from covey.state.queries import StateReader
 from covey.state.state import State, state_path
@@ -92,6 +93,8 @@ class Site:
             arena=ArenaReader(arena.memory),
             now=self.now,
             secret=bytes(32),
+            seal=Seal(bytes(KEY_BYTES)),
+            vapid_key=base64url(VAPID.public),
         )
         LocalConnection(dispatcher, client)
         config = uvicorn.Config(

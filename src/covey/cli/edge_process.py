@@ -33,8 +33,10 @@ from covey.edge.edge import Edge
 from covey.engine.client import EngineClient, connect
 from covey.engine.folder import end_with
 from covey.live.hub import Hub
+from covey.seal import load_seal
 from covey.settings import load, set_up_logging
 from covey.state.opening import open_state
+from covey.vapid import load_public_key
 
 logger: Final = logging.getLogger("covey.edge")
 
@@ -100,6 +102,8 @@ async def _serve(orders: Orders) -> None:
         arena=arena,
         now=now,
         secret=(folder / "secrets" / "edge.key").read_bytes(),
+        seal=load_seal(folder),
+        vapid_key=load_public_key(folder),
     )
     config = uvicorn.Config(
         application(edge), http=Connection, lifespan="off", log_config=None,

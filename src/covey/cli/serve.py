@@ -21,6 +21,7 @@ import click
 import msgspec
 
 from covey import settings as settings_module
+from covey import vapid
 from covey.cli.options import data_option
 from covey.delivery.arena import make_arena_file
 from covey.engine.folder import LOCK_SECONDS, take_lock
@@ -37,6 +38,8 @@ QUICK_SECONDS: Final = 20.0
 """A child that dies QUICK_DEATHS times in a row, each time after a shorter life than this, is
 started again with growing delay, until it lives longer."""
 DELAY_SECONDS_MAX: Final = 30.0
+SECRETS: Final = ("edge.key", "seal.key")
+"""Random bytes, made in `secrets/`: of CSRF tokens and the like, and of what is sealed (covey.seal)."""
 SECRET_BYTES: Final = 32
 NICENESS: Final = 10
 """Of the worker, from its first import on: it leaves the cores to engine and edges, which people
@@ -248,17 +251,31 @@ def prepare_folder(folder: Path) -> None:
             folder.chmod(0o700)  # somebody made it for us
         secret_folder = folder / "secrets"
         secret_folder.mkdir(mode=0o700, exist_ok=True)
-        secret = secret_folder / "edge.key"
-        if not secret.exists():
-            # under its name only once it is whole
-            made = secret.with_suffix(".new")
-            descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
-            os.fsync(descriptor)
-            os.close(descriptor)
-            made.rename(secret)
+        for name in SECRETS:
+            _make_secret(secret_folder / name)
+        _make_vapid_key(secret_folder / vapid.FILE)
     except OSError as error:
         raise CannotServe(f"{folder} can't be used: {error.strerror}") from None
+    except subprocess.CalledProcessError:
+        raise CannotServe(f"{folder / 'secrets' / vapid.FILE} can't be made") from None
+
+
+def _make_secret(secret: Path) -> None:
+    """Unless it is there. Under its name only once it is whole."""
+    if secret.exists():
+        return
+    made = secret.with_suffix(".new")
+    descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    os.write(descriptor, secrets.token_bytes(SECRET_BYTES))
+    os.fsync(descriptor)
+    os.close(descriptor)
+    made.rename(secret)
+
+
+def _make_vapid_key(secret: Path) -> None:
+    """Unless it is there. By a process of its own: the library takes 8 MB for good."""
+    if not secret.exists():
+        subprocess.run([sys.executable, "-m", "covey.vapid", str(secret)], check=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

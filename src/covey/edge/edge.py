@@ -14,6 +14,7 @@ from covey.errors import Refused
 from covey.keys import edge_key
 from covey.live.hub import Hub
 from covey.messages import AnyMessage, QuotePolicy, Visibility
+from covey.seal import Seal
 from covey.settings import Settings
 from covey.state.queries import Snapshot, StateReader
 
@@ -45,6 +46,8 @@ class Edge:
         arena: ArenaReader | None,
         now: Callable[[], int],
         secret: bytes,
+        seal: Seal,
+        vapid_key: str,
     ) -> None:
         self.settings = settings
         self.engine = engine
@@ -58,6 +61,9 @@ class Edge:
         """Milliseconds since 1970."""
         self.secret = secret
         """32 bytes from `secrets/`, for CSRF tokens and the like."""
+        self.seal = seal
+        self.vapid_key = vapid_key
+        """The public one, in base64url: what push services know this server by."""
         self._relations: dict[int, Relations] = {}
         self._relations_number = -1
         self._authors: dict[int, Author] = {}

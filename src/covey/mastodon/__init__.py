@@ -22,6 +22,7 @@ def routes() -> list[BaseRoute]:
         oauth,
         place,
         policies,
+        push,
         relations,
         reports,
         scheduled,

@@ -149,8 +149,7 @@ async def instance(call: Call) -> Answer:
                     "privacy_policy": None,
                     "terms_of_service": None,
                 },
-                # push is not there: a string, because clients read one, and empty
-                "vapid": {"public_key": ""},
+                "vapid": {"public_key": call.edge.vapid_key},
                 **_CONFIGURATION,
                 "translation": {"enabled": False},
                 "limited_federation": True,

@@ -22,6 +22,7 @@ from covey.messages import (
     ChangeDraft,
     ChangeGroup,
     ChangeList,
+    ChangePush,
     CloseAccount,
     CloseSession,
     CreateGroup,
@@ -77,6 +78,7 @@ from covey.messages import (
     SetRole,
     SetRules,
     Setting,
+    SubscribePush,
     Suspend,
     Token,
     Unblock,
@@ -92,6 +94,7 @@ from covey.messages import (
     UnmuteThread,
     Unpin,
     Unreact,
+    UnsubscribePush,
     Vote,
 )
 from covey.oracle.reading import Reading
@@ -128,6 +131,7 @@ class Model(Reading):
                     if whose != account or hash_ == kept
                 }
                 self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+                self._end_pushes()
                 self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
             case SetRole(account=account, role=role):
                 self.accounts[account].role = role
@@ -141,6 +145,14 @@ class Model(Reading):
                 self.tokens[message.token_hash] = message.account
             case RevokeToken(token_hash=hash_):
                 del self.tokens[hash_]
+                self._end_pushes()
+            case SubscribePush(token_hash=hash_):
+                self.pushes[hash_] = (actor, number, message.alerts, message.policy)
+            case ChangePush(token_hash=hash_):
+                account, made, *_ = self.pushes[hash_]
+                self.pushes[hash_] = (account, made, message.alerts, message.policy)
+            case UnsubscribePush(number=made):
+                self.pushes = {h: push for h, push in self.pushes.items() if push[1] != made}
             case OpenSession(session_hash=hash_):
                 self.sessions[hash_] = actor
             case CloseSession(session_hash=hash_):
@@ -428,6 +440,10 @@ class Model(Reading):
             case "close_account":
                 self._dissolve(account)
 
+    def _end_pushes(self) -> None:
+        """Of tokens that ended."""
+        self.pushes = {h: push for h, push in self.pushes.items() if h in self.tokens}
+
     def _stand(self, account: int, standing: str) -> None:
         self.accounts[account].standing = standing
         self.suspended.discard(account)
@@ -440,6 +456,7 @@ class Model(Reading):
     def _end_access(self, account: int) -> None:
         self.sessions = {h: whose for h, whose in self.sessions.items() if whose != account}
         self.tokens = {h: whose for h, whose in self.tokens.items() if whose != account}
+        self._end_pushes()
         self.grants = {h: grant for h, grant in self.grants.items() if grant[1] != account}
 
     def _dissolve(self, account: int) -> None:

@@ -18,6 +18,8 @@ class Reading:
         self.apps: dict[int, App] = {}
         self.grants: dict[bytes, tuple[int, int, str, int]] = {}
         self.tokens: dict[bytes, int] = {}
+        self.pushes: dict[bytes, tuple[int, int, tuple[str, ...], str]] = {}
+        """Hash of a token → account, number, alerts, policy of its push subscription."""
         self.sessions: dict[bytes, int] = {}
         self.names: dict[str, int] = {}
         """In lower case → account."""

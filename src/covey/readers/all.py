@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from covey.readers.push.reader import Push
 from covey.readers.reader import Reader, Surroundings
 from covey.readers.search.reader import Search
 
 
 def readers(around: Surroundings) -> list[Reader]:
     """Made anew for each worker. What is heavy to import is imported here, by those who need it."""
-    return [Search(around)]
+    return [Search(around), Push(around)]

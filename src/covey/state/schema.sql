@@ -58,6 +58,19 @@ create table tokens (
     token_hash blob primary key, app integer not null, account integer not null, -- 0: the app's own
     scopes text not null, created integer not null) strict, without rowid;
 create index tokens_by_account on tokens (account);
+create table push_subscriptions (
+    number integer primary key,         -- of the message that made it
+    account integer not null, token_hash blob not null unique,
+    endpoint text not null, public_key blob not null, auth blob not null,
+    sealed blob not null,               -- the token (covey.seal)
+    standard integer not null,
+    alerts text not null,               -- space-separated
+    policy text not null) strict;
+create index push_subscriptions_by_account on push_subscriptions (account);
+-- However a token ends: what is pushed with it ends, too.
+create trigger push_ends_with_its_token after delete on tokens begin
+    delete from push_subscriptions where token_hash = old.token_hash;
+end;
 create table sessions (
     session_hash blob primary key, account integer not null, agent text not null,
     created integer not null) strict, without rowid;
