@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -40,7 +41,7 @@ class GiveUp(Exception):
     """Raised by `perform`: trying again can't help. The job is forgotten."""
 
 
-class Reader:
+class Reader(ABC):
     """Base of all readers. Both methods may be called again for what they were called for before:
     after a crash, and `handle` after a failure too."""
 
@@ -60,16 +61,16 @@ class Reader:
         go on, at most `cursor`: one with a file of its own may know less than that."""
         return cursor
 
+    @abstractmethod
     def handle(self, entries: Sequence[Entry], snapshot: Snapshot) -> Sequence[Job]:
         """Take in some entries of `kinds`, in the log's order, beside a state that has applied at
         least these. → what remains to be done outside.
 
         Not for waiting: no network here, and no more than some 50 ms of work."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def perform(self, job: Job) -> None:
         """Do it. Raises GiveUp, or anything else to be called again later."""
-        raise NotImplementedError(f"{self.name} makes no jobs")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - one without a file has nothing to close
         """Called at the end."""
